@@ -1,0 +1,2 @@
+//! The `lowcode` binary.
+fn main() {}
