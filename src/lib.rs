@@ -1,1 +1,16 @@
-//! lowcode
+//! Runs Airbyte low-code connector manifests.
+//!
+//! The way of the data is the order of the modules:
+//! [`manifest`] reads YAML into a resolved document that keeps its places;
+//! [`component`] decodes it into typed, immutable components;
+//! [`plan`] joins them with a config and a catalog into a graph of streams to read;
+//! [`engine`] reads the graph over HTTP with worker threads;
+//! [`message`] is what comes out; [`output`] writes it down.
+//! [`template`], [`http`] and [`clock`] serve them; [`cli`] is the program.
+
+pub mod clock;
+pub mod component;
+pub mod http;
+pub mod manifest;
+pub mod message;
+pub mod template;

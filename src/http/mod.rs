@@ -1,0 +1,109 @@
+//! Requests and responses, and what carries them.
+//!
+//! In: a [`Request`]. Out: a [`Response`], or a [`TransportError`] when no response came. Statuses
+//! are never errors here: the manifest's error handlers judge them.
+
+use std::fmt;
+
+/// An HTTP request, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// `GET`, `POST`, … in upper case.
+    pub method: String,
+    /// Absolute URL, query included and encoded.
+    pub url: String,
+    /// Header fields in the order in which they were set.
+    pub headers: Headers,
+    /// Body bytes; empty means no body.
+    pub body: Vec<u8>,
+}
+
+/// An HTTP response. The body is whole, and content codings (gzip, brotli) are undone.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// Status code, such as 200.
+    pub status: u16,
+    /// Header fields in the order in which they came.
+    pub headers: Headers,
+    /// Body bytes.
+    pub body: Vec<u8>,
+    /// Bytes of the body on the wire, before content codings were undone.
+    pub wire_bytes: u64,
+}
+
+/// Header fields: names compare without regard to case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// First value of `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v)
+    }
+
+    /// Sets `name`, replacing all of its values.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// Adds a value beside those that `name` has.
+    pub fn add(&mut self, name: &str, value: impl Into<String>) {
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+}
+
+/// Why no response came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportError {
+    /// What went wrong, which decides whether a later try can help.
+    pub kind: TransportErrorKind,
+    /// The cause in words, without credentials.
+    pub message: String,
+}
+
+/// Kinds of [`TransportError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransportErrorKind {
+    /// The host name has no address.
+    Dns,
+    /// Nobody listens, or the connection was refused.
+    Connect,
+    /// The connection broke, or the response ended early.
+    Broken,
+    /// No answer in time.
+    Timeout,
+    /// The TLS handshake failed: wrong certificate, host or protocol.
+    Tls,
+    /// The URL or a header is not valid.
+    Invalid,
+    /// More redirects than are followed.
+    Redirects,
+    /// A replayed archive holds no such request.
+    NotRecorded,
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for TransportError {}
+
+/// Carries a request to its host and brings the response back: the network, an archive, a test.
+pub trait Transport: Send + Sync {
+    /// Sends `request` once. Redirects are followed; statuses are not judged.
+    ///
+    /// # Errors
+    /// When no whole response came.
+    fn send(&self, request: &Request) -> Result<Response, TransportError>;
+}
