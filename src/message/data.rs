@@ -330,3 +330,133 @@ impl fmt::Debug for Data {
         f.write_str(&String::from_utf8_lossy(&json))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const RECORD: &str = r#"{"id":1,"na\u006de":"a","n":{"x":[1,{"y":2}]},"id":7}"#;
+
+    /// `json` as a record, found with marks of its fields and without.
+    fn both(json: &str) -> [Data; 2] {
+        [0, 1].map(|depth| Data::from(Text::parse(json.into(), depth).unwrap()))
+    }
+
+    fn written(data: &Data) -> String {
+        let mut out = b"head ".to_vec();
+        data.write_json(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        text.strip_prefix("head ").unwrap().to_owned()
+    }
+
+    #[test]
+    fn fields_are_read_one_by_one() {
+        for data in both(RECORD) {
+            assert_eq!(data.get("id"), Some(json!(7)));
+            assert_eq!(data.get("name"), Some(json!("a")));
+            assert_eq!(data.get_path(&["n", "x"]), Some(json!([1, {"y": 2}])));
+            assert_eq!(data.get_path(&["n", "x", "y"]), None);
+            assert_eq!(data.get("z"), None);
+            assert!(data.text().is_some(), "reading has changed the record");
+        }
+        assert_eq!(
+            Data::from(json!({"n": {"x": 1}})).get_path(&["n", "x"]),
+            Some(json!(1))
+        );
+    }
+
+    #[test]
+    fn untouched_text_passes_as_it_came() {
+        let text = r#"{ "a": 1.10, "b" : [ ] ,"a":-0 }"#;
+        assert!(both(text).iter().all(|data| written(data) == text));
+    }
+
+    #[test]
+    fn line_breaks_and_foreign_numbers_do_not_pass() {
+        let text =
+            "{\n \"a \\n b\" : [ 1 ,\t\"x: [\" , -Infinity, 1e999, -1.5e3 ],\r\n \"c\": true }";
+        let compact = r#"{"a \n b":[1,"x: [",null,null,-1.5e3],"c":true}"#;
+        for mut data in both(text) {
+            assert_eq!(written(&data), compact);
+            data.set("d", json!(1));
+            assert_eq!(written(&data), compact.replace("true}", "true,\"d\":1}"));
+            data.set("c", json!(false));
+            assert_eq!(written(&data), compact.replace("true}", "false,\"d\":1}"));
+        }
+    }
+
+    #[test]
+    fn new_fields_stand_behind_the_text() {
+        for (text, expected) in [
+            (r#"{"a":{"b":{}}}"#, r#"{"a":{"b":{}},"x":1,"y":"\""}"#),
+            ("{ }", r#"{"x":1,"y":"\""}"#),
+        ] {
+            for mut data in both(text) {
+                data.set("x", json!(0));
+                data.set("gone", json!(0));
+                data.set("y", json!("\""));
+                data.set("x", json!(1));
+                assert_eq!(data.remove("gone"), Some(json!(0)));
+                assert_eq!(written(&data), expected);
+                assert_eq!(data.to_value().to_string(), expected);
+                assert_eq!(data.get("y"), Some(json!("\"")));
+            }
+        }
+    }
+
+    #[test]
+    fn changed_fields_keep_their_place_and_leave_the_others_text() {
+        for mut data in both(RECORD) {
+            data.set("id", json!([2]));
+            assert_eq!(data.remove("name"), Some(json!("a")));
+            assert_eq!(data.remove("name"), None);
+            assert_eq!(data.get("name"), None);
+            let expected = r#"{"id":[2],"n":{"x":[1,{"y":2}]}}"#;
+            assert_eq!(written(&data), expected);
+            assert_eq!(data.to_value().to_string(), expected);
+            assert_eq!(data.get_path(&["id"]), Some(json!([2])));
+            data.set("name", json!("b"));
+            data.remove("n");
+            data.remove("id");
+            assert_eq!(written(&data), r#"{"name":"b"}"#);
+        }
+    }
+
+    #[test]
+    fn a_tree_is_changed_like_text() {
+        for mut data in both(RECORD) {
+            data.set("new", json!(0));
+            data.value_mut()["n"]["x"] = json!(null);
+            data.set("name", json!("b"));
+            assert_eq!(data.remove("id"), Some(json!(7)));
+            assert_eq!(written(&data), r#"{"name":"b","n":{"x":null},"new":0}"#);
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_fields() {
+        for mut data in both(r#"["a"]"#) {
+            data.set("a", json!(1));
+            assert_eq!(data.get("a"), None);
+            assert_eq!(data.remove("a"), None);
+            assert!(!data.is_object());
+            assert_eq!(written(&data), r#"["a"]"#);
+        }
+    }
+
+    #[test]
+    fn equality_is_that_of_values() {
+        let [a, mut b] = both(RECORD);
+        assert_eq!(a, b);
+        assert_eq!(
+            a,
+            Data::from(json!({"name": "a", "n": {"x": [1, {"y": 2}]}, "id": 7}))
+        );
+        b.set("id", json!(8));
+        assert_ne!(a, b);
+        b.set("id", json!(7));
+        assert_eq!(a, b);
+    }
+}

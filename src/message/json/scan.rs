@@ -357,3 +357,169 @@ impl Scanner<'_> {
         self.literal(word)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Text;
+    use super::*;
+
+    fn fault(json: &str) -> Option<String> {
+        let fault = Text::parse(json.into(), 2).err();
+        fault.map(|fault| fault.to_string())
+    }
+
+    /// Documents of many kinds; each cut and each changed byte makes another.
+    const SEEDS: [&str; 9] = [
+        r#"{"data":[{"gid":"12","n":null,"t":true,"f":false},{}],"next":{"o":"x"}}"#,
+        r#"[0,-0,1.5,-12.25e+10,1E-2,123456789012345678901234567890,[],{}]"#,
+        r#""a string of more than eight bytes, \"quoted\" \\ \/ \b\f\n\r\t \u00e9 \ud83d\ude00""#,
+        " [ 1 , { \"a\" : [ ] , \"b\" :\t{ } } ]\r\n ",
+        r#"{"ä":"日本 naïve 😀 text","😀":["é"]}"#,
+        "[[[[[[[[[[1]]]]]]]]]]",
+        "true",
+        "-1",
+        r#"{"a":{"a":{"a":{"a":[{"a":[1,2,3]}]}}}}"#,
+    ];
+
+    #[test]
+    fn takes_exactly_what_serde_json_takes() {
+        let bytes = br#"{}[]",:\/0129-+.eEtrufalsnxN"#;
+        let bytes: Vec<u8> = bytes
+            .iter()
+            .chain(b" \n\0\x1f\x7f\x80\xff")
+            .copied()
+            .collect();
+        let mut tried = 0;
+        for seed in SEEDS {
+            let mut variants = Vec::new();
+            for at in 0..seed.len() {
+                variants.push(seed.as_bytes()[..at].to_vec());
+                for &byte in &bytes {
+                    let mut changed = seed.as_bytes().to_vec();
+                    changed[at] = byte;
+                    variants.push(changed.clone());
+                    changed.insert(at, byte);
+                    variants.push(changed);
+                }
+            }
+            for variant in variants {
+                let theirs: Result<&serde_json::value::RawValue, _> =
+                    serde_json::from_slice(&variant);
+                let shown = String::from_utf8_lossy(&variant).into_owned();
+                for depth in [0, 2, 9] {
+                    let ours = Text::parse(variant.clone(), depth);
+                    assert_eq!(ours.is_ok(), theirs.is_ok(), "{shown}: {ours:?} {theirs:?}");
+                }
+                let tree: Result<serde_json::Value, _> = serde_json::from_slice(&variant);
+                if let (Ok(tree), Ok(ours)) = (tree, Text::parse(variant, 2)) {
+                    // `-0` is an integer in Python.
+                    if !shown.contains("-0") {
+                        assert_eq!(ours.value(), tree, "{shown}");
+                    }
+                }
+                tried += 1;
+            }
+        }
+        assert!(tried > 10_000, "{tried}");
+    }
+
+    #[test]
+    fn takes_what_the_reference_takes_beside() {
+        for json in [
+            "NaN",
+            "[Infinity,-Infinity]",
+            r#"{"a":1e999}"#,
+            r#"["\ud800","\udc00\ud800"]"#,
+        ] {
+            assert_eq!(fault(json), None, "{json}");
+        }
+        for json in ["nan", "-NaN", "+1", "Inf", "\u{feff}1", "\u{a0}1", "/**/1"] {
+            assert!(fault(json).is_some(), "{json}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let deepest = Text::parse(nested(MAX_DEPTH).into(), 600).unwrap();
+        let tree = deepest.value();
+        assert_eq!(tree.to_string(), nested(MAX_DEPTH));
+        let mixed = r#"{"a":["#.repeat(MAX_DEPTH / 2) + "1" + &"]}".repeat(MAX_DEPTH / 2);
+        assert_eq!(
+            Text::parse(mixed.clone().into(), 0)
+                .unwrap()
+                .value()
+                .to_string(),
+            mixed
+        );
+        assert_eq!(
+            fault(&nested(MAX_DEPTH + 1)).unwrap(),
+            "not JSON: more than 512 containers within each other at line 1 column 513 (byte 512): \
+             `…[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]…`"
+        );
+        assert!(fault(&"[".repeat(1_000_000)).is_some());
+    }
+
+    #[test]
+    fn faults_have_their_place() {
+        for (json, told) in [
+            ("", "unexpected end of text at line 1 column 1 (byte 0)"),
+            (
+                "  ",
+                "unexpected end of text at line 1 column 3 (byte 2): `  `",
+            ),
+            (
+                "{\"é\": 1,\n \"日本\" 2}",
+                "expected `:` at line 2 column 7 (byte 20): `{\"é\": 1,  \"日本\" 2}`",
+            ),
+            (
+                "[1,]",
+                "expected a value at line 1 column 4 (byte 3): `[1,]`",
+            ),
+            (
+                "[1 2]",
+                "expected `,` or `]` at line 1 column 4 (byte 3): `[1 2]`",
+            ),
+            (
+                "{\"a\":1]",
+                "expected `,` or `}` at line 1 column 7 (byte 6): `{\"a\":1]`",
+            ),
+            (
+                "{a:1}",
+                "expected a key in double quotes at line 1 column 2 (byte 1): `{a:1}`",
+            ),
+            (
+                "1 x",
+                "expected the end of the text at line 1 column 3 (byte 2): `1 x`",
+            ),
+            (
+                "<html>",
+                "expected a value at line 1 column 1 (byte 0): `<html>`",
+            ),
+            (
+                "\"a\tb\"",
+                "a control character in a string at line 1 column 3 (byte 2): `\"a b\"`",
+            ),
+            (
+                r#""\x""#,
+                r#"an unknown escape in a string at line 1 column 3 (byte 2): `"\x"`"#,
+            ),
+            (
+                "01",
+                "expected the end of the text at line 1 column 2 (byte 1): `01`",
+            ),
+            (
+                "[1.]",
+                "expected a digit at line 1 column 4 (byte 3): `[1.]`",
+            ),
+        ] {
+            assert_eq!(fault(json), Some(format!("not JSON: {told}")), "{json}");
+        }
+        let broken = Text::parse(b"[\"ab\xff\"]".to_vec(), 1).unwrap_err();
+        assert_eq!(
+            (broken.reason, broken.offset, broken.column),
+            ("not UTF-8", 4, 5)
+        );
+        assert_eq!(broken.excerpt, "[\"ab\u{FFFD}\"]");
+    }
+}
