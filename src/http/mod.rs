@@ -7,9 +7,12 @@
 //! masked in all that any of them says; [`Gate`] holds back those whom a host told to wait.
 
 mod agent;
+mod archive;
 mod decode;
 mod failure;
+mod gate;
 mod proxy;
+mod recorder;
 mod redirect;
 mod secrets;
 pub mod url;
@@ -17,7 +20,10 @@ pub mod url;
 use std::fmt;
 
 pub use agent::{Agent, AgentError, AgentOptions};
+pub use archive::{Archive, ArchiveError, ArchiveMeta};
+pub use gate::{Gate, GateKey, Stopped};
 pub use proxy::Proxies;
+pub use recorder::{RecordError, RecordOptions, Recorder};
 pub use secrets::{MASK, Masked, Secrets};
 
 /// An HTTP request, ready to be sent.
