@@ -1,0 +1,1 @@
+//! A replay of archives of many makes.
