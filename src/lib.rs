@@ -8,6 +8,7 @@
 //! [`message`] is what comes out; [`output`] writes it down.
 //! [`template`], [`http`] and [`clock`] serve them; [`cli`] is the program.
 
+pub mod cli;
 pub mod clock;
 pub mod component;
 pub mod http;

@@ -1,2 +1,5 @@
 //! The `lowcode` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    lowcode::cli::main(std::env::args_os())
+}

@@ -1,0 +1,118 @@
+//! What was typed: the groups of flags that verbs share, each defined once.
+//!
+//! Nothing is read or opened here; `settings` says what the flags mean.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::config::Assignment;
+use super::instant;
+use crate::clock::Micros;
+
+/// Help of every verb: what it does, how it is used in practice, then the flags.
+pub(super) const TEMPLATE: &str =
+    "{about-with-newline}\n{after-help}\n\n{usage-heading} {usage}\n\n{all-args}\n";
+
+/// Flags of all verbs.
+#[derive(Debug, Args)]
+pub(super) struct Source {
+    #[command(flatten)]
+    pub(super) manifest: Manifest,
+    #[command(flatten)]
+    pub(super) config: Config,
+    #[command(flatten)]
+    pub(super) time: Time,
+    /// Log what is done in detail, on standard error
+    #[arg(long)]
+    pub(super) debug: bool,
+}
+
+/// Where the manifest comes from.
+#[derive(Debug, Args)]
+pub(super) struct Manifest {
+    /// Manifest, a YAML file, or `-` for standard input; else `LOWCODE_MANIFEST`, or
+    /// `__injected_declarative_manifest` in the config
+    #[arg(value_name = "MANIFEST", conflicts_with = "manifest_path")]
+    pub(super) manifest: Option<PathBuf>,
+    /// The same as MANIFEST, as the reference's command spells it
+    #[arg(long, visible_alias = "manifest", value_name = "FILE")]
+    pub(super) manifest_path: Option<PathBuf>,
+    /// Accepted for the reference's sake, and told to be unused: no Python is run, and classes that
+    /// lowcode knows by name need none
+    #[arg(long, value_name = "FILE")]
+    pub(super) components_path: Option<PathBuf>,
+}
+
+impl Manifest {
+    /// The file that was named, by whichever of the two ways.
+    pub(super) fn path(&self) -> Option<&PathBuf> {
+        self.manifest.as_ref().or(self.manifest_path.as_ref())
+    }
+}
+
+/// The user's values.
+#[derive(Debug, Args)]
+pub(super) struct Config {
+    /// Config, a JSON or YAML file, or `-` for standard input; `${env:NAME}` in its texts is
+    /// replaced by the environment variable
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Set one value of the config, such as `credentials.token=abc` or `projects.0=12`; the value
+    /// is read as YAML
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// The clock that templates, cursors and waits go by.
+#[derive(Debug, Args)]
+pub(super) struct Time {
+    /// Let the clock stand at this instant, such as `2025-03-01T00:00:00Z` or `2025-03-01`; else
+    /// `SOURCE_DATE_EPOCH`, in seconds
+    #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
+    pub(super) now: Option<Micros>,
+    /// Multiply every wait between tries and for rate limits; 0 for a mock server
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    pub(super) wait_scale: Option<f64>,
+}
+
+/// Archives in place of, or beside, the network.
+#[derive(Debug, Args)]
+pub(super) struct Archive {
+    /// Write all requests and responses to this HTTP archive, credentials masked
+    #[arg(long, value_name = "FILE.har")]
+    pub(super) record: Option<PathBuf>,
+    /// Answer all requests from this HTTP archive: no network, no waits
+    #[arg(long, value_name = "FILE.har", conflicts_with = "record")]
+    pub(super) replay: Option<PathBuf>,
+}
+
+/// How many requests at once.
+#[derive(Debug, Args)]
+pub(super) struct Threads {
+    /// Read with this many threads; else what the manifest's `concurrency_level` says, else 8
+    #[arg(long, value_name = "N")]
+    pub(super) concurrency: Option<NonZeroUsize>,
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor >= 0.0 => Ok(factor),
+        _ => Err("expected a number from 0 up".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_factor_is_a_number_from_zero_up() {
+        assert_eq!(factor("0"), Ok(0.0));
+        assert_eq!(factor("1.5"), Ok(1.5));
+        for wrong in ["-1", "inf", "nan", "fast", ""] {
+            assert!(factor(wrong).is_err(), "{wrong}");
+        }
+    }
+}

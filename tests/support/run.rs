@@ -1,0 +1,269 @@
+//! Runs the binary in a folder of its own, with nothing of the caller's environment.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// One run of `lowcode`, put together step by step:
+/// `Run::new().manifest(yaml).config(json).args(["run"]).run().success()`.
+///
+/// The files given are written into a temporary folder, in which the binary runs, and are named by
+/// their flags behind `args`.
+#[must_use]
+pub struct Run {
+    folder: TempDir,
+    current_dir: PathBuf,
+    args: Vec<String>,
+    flags: Vec<String>,
+    env: Vec<(String, String)>,
+    stdin: Vec<u8>,
+    timeout: Duration,
+}
+
+impl Run {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self {
+            current_dir: folder.path().to_owned(),
+            folder,
+            args: Vec::new(),
+            flags: Vec::new(),
+            env: Vec::new(),
+            stdin: Vec::new(),
+            timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// The verb and its flags.
+    pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Gives `text` as `--manifest-path manifest.yaml`.
+    pub fn manifest(self, text: &str) -> Self {
+        self.named("--manifest-path", "manifest.yaml", text)
+    }
+
+    /// Gives `config` as `--config config.json`.
+    pub fn config(self, config: &Value) -> Self {
+        self.named("--config", "config.json", &config.to_string())
+    }
+
+    /// Gives `catalog` as `--catalog catalog.json`.
+    pub fn catalog(self, catalog: &Value) -> Self {
+        self.named("--catalog", "catalog.json", &catalog.to_string())
+    }
+
+    /// Gives `state` as `--state state.json`.
+    pub fn state(self, state: &Value) -> Self {
+        self.named("--state", "state.json", &state.to_string())
+    }
+
+    /// Answers all requests from `archive`, by `--replay replay.har`.
+    pub fn har(self, archive: &Value) -> Self {
+        self.named("--replay", "replay.har", &archive.to_string())
+    }
+
+    /// Writes a file that no flag names.
+    pub fn file(self, name: &str, text: &str) -> Self {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a written file");
+        self
+    }
+
+    fn named(mut self, flag: &str, name: &str, text: &str) -> Self {
+        self.flags.extend([flag.to_owned(), name.to_owned()]);
+        self.file(name, text)
+    }
+
+    /// Sets an environment variable; there are no others but those that the system itself needs.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.stdin = text.as_bytes().to_vec();
+        self
+    }
+
+    /// Runs in this folder, and not in the temporary one.
+    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.current_dir = folder.as_ref().to_owned();
+        self
+    }
+
+    /// Kills the binary after this many seconds; a test then fails.
+    pub fn timeout(mut self, seconds: u64) -> Self {
+        self.timeout = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Output {
+        self.spawn().wait()
+    }
+
+    /// Starts it, for tests that do something to it while it runs.
+    pub fn spawn(self) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lowcode"));
+        command
+            .args(&self.args)
+            .args(&self.flags)
+            .current_dir(&self.current_dir)
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        // Without these, Windows opens no socket and finds no temporary folder.
+        for name in ["SystemRoot", "TEMP", "TMP", "TMPDIR"] {
+            #[expect(clippy::disallowed_methods, reason = "handed on, not looked at")]
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let mut child = command.spawn().expect("the binary starts");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let text = self.stdin;
+        // A binary that reads no standard input closes it: not an error here.
+        std::thread::spawn(move || stdin.write_all(&text));
+        let stdout = gather(child.stdout.take().expect("stdout is piped"));
+        let stderr = gather(child.stderr.take().expect("stderr is piped"));
+        Running {
+            folder: self.folder,
+            args: self.args,
+            timeout: self.timeout,
+            child,
+            stdout,
+            stderr,
+        }
+    }
+}
+
+fn gather(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+/// A run under way.
+pub struct Running {
+    folder: TempDir,
+    args: Vec<String>,
+    timeout: Duration,
+    child: Child,
+    stdout: mpsc::Receiver<Vec<u8>>,
+    stderr: mpsc::Receiver<Vec<u8>>,
+}
+
+impl Running {
+    /// Sends a signal by its name, such as `INT`.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .expect("`kill` starts");
+        assert!(status.success(), "the binary was gone before `kill -{name}`");
+    }
+
+    /// Waits for its end, and kills it when the time is over.
+    pub fn wait(mut self) -> Output {
+        let stdout = self.stdout.recv_timeout(self.timeout).unwrap_or_else(|_| {
+            let _ = self.child.kill();
+            let stderr = self.stderr.recv().unwrap_or_default();
+            panic!(
+                "`lowcode {}` ran for more than {:?}; stderr:\n{}",
+                self.args.join(" "),
+                self.timeout,
+                String::from_utf8_lossy(&stderr)
+            );
+        });
+        let status = self.child.wait().expect("the binary ends");
+        let stderr = self.stderr.recv().expect("stderr is gathered");
+        Output {
+            folder: self.folder,
+            args: self.args,
+            stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
+            stderr: String::from_utf8(stderr).expect("stderr is UTF-8"),
+            code: status.code(),
+        }
+    }
+}
+
+/// What a run answered. The folder lives as long.
+pub struct Output {
+    folder: TempDir,
+    args: Vec<String>,
+    pub stdout: String,
+    pub stderr: String,
+    /// Exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+}
+
+impl Output {
+    /// Expects an exit code, and shows standard error when it is another.
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "`lowcode {}`; stderr:\n{}",
+            self.args.join(" "),
+            self.stderr
+        );
+        self
+    }
+
+    pub fn success(self) -> Self {
+        self.exits(0)
+    }
+
+    /// The lines of standard output, each a JSON value.
+    pub fn lines(&self) -> Vec<Value> {
+        let parse = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        };
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// Records of one stream, of `run`'s lines or of `read`'s messages.
+    pub fn records(&self, stream: &str) -> Vec<Value> {
+        let of_stream = |line: Value| {
+            let record = line.get("record").unwrap_or(&line);
+            let same = record.get("stream").and_then(Value::as_str) == Some(stream);
+            same.then(|| record.get("data").cloned()).flatten()
+        };
+        self.lines().into_iter().filter_map(of_stream).collect()
+    }
+
+    /// Messages of one type, such as `STATE`, without their envelope's other keys.
+    pub fn messages(&self, kind: &str) -> Vec<Value> {
+        let mut lines = self.lines();
+        lines.retain(|line| line.get("type").and_then(Value::as_str) == Some(kind));
+        lines
+    }
+
+    /// A file of the run's folder, written by the run or by the test.
+    pub fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name))
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Standard error with the run's folder as `DIR`, for snapshots.
+    pub fn stderr_without_folder(&self) -> String {
+        let folder = self.folder.path().display().to_string();
+        self.stderr.replace(&folder, "DIR")
+    }
+}
