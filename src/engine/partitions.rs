@@ -1,0 +1,126 @@
+//! The partitions of one stream, as its lists and its parents give them.
+//!
+//! In: slices of one router at a time. Out: whole slices, ready to be read. Several routers are a
+//! product: each new slice of one is joined with all that the others have given so far, so that
+//! nothing waits until a router has come to its end.
+
+use super::queue::SliceQueue;
+use crate::message::StreamSlice;
+use std::io;
+
+/// Partitions of a stream that are known and not read yet.
+#[derive(Debug)]
+pub(super) struct Partitions {
+    pub(super) ready: SliceQueue,
+    inputs: Vec<Input>,
+}
+
+/// One router: a list, or a set of parents.
+#[derive(Debug, Default)]
+struct Input {
+    /// All slices so far; kept only where there are several routers.
+    seen: Vec<StreamSlice>,
+    /// Parents that have not come to their end.
+    open: usize,
+}
+
+impl Partitions {
+    /// `open`: for each router, how many parents feed it.
+    pub(super) fn new(open: impl IntoIterator<Item = usize>, bound: usize) -> Self {
+        Self {
+            ready: SliceQueue::new(bound),
+            inputs: open
+                .into_iter()
+                .map(|open| Input { seen: Vec::new(), open })
+                .collect(),
+        }
+    }
+
+    /// Takes a slice that router `input` gives.
+    ///
+    /// # Errors
+    /// When the queue cannot be spilled to its temporary file.
+    pub(super) fn arrive(&mut self, input: usize, slice: StreamSlice) -> io::Result<()> {
+        if self.inputs.len() == 1 {
+            return self.ready.push(slice);
+        }
+        let mut products = vec![StreamSlice::default()];
+        for (other, router) in self.inputs.iter().enumerate() {
+            let factors = if other == input {
+                std::slice::from_ref(&slice)
+            } else {
+                &router.seen
+            };
+            products = products
+                .iter()
+                .flat_map(|left| factors.iter().map(|right| join(left, right)))
+                .collect();
+        }
+        self.inputs[input].seen.push(slice);
+        products.into_iter().try_for_each(|product| self.ready.push(product))
+    }
+
+    /// Notes that one parent of router `input` has come to its end.
+    pub(super) fn close(&mut self, input: usize) {
+        let open = &mut self.inputs[input].open;
+        *open = open.saturating_sub(1);
+    }
+
+    /// Whether no further partition can come, and none waits.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.ready.is_empty() && self.inputs.iter().all(|input| input.open == 0)
+    }
+}
+
+/// One slice out of two: where both have a key, the first router's value stands, as the reference's
+/// `cartesian_product_stream_slicer.py` has it.
+fn join(left: &StreamSlice, right: &StreamSlice) -> StreamSlice {
+    let mut joined = left.clone();
+    for (into, from) in [
+        (&mut joined.partition, &right.partition),
+        (&mut joined.cursor_slice, &right.cursor_slice),
+        (&mut joined.extra_fields, &right.extra_fields),
+    ] {
+        for (key, value) in from {
+            into.entry(key.as_str()).or_insert_with(|| value.clone());
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn slice(key: &str, value: &str) -> StreamSlice {
+        let mut slice = StreamSlice::default();
+        slice.partition.insert(key.into(), json!(value));
+        slice
+    }
+
+    #[test]
+    fn routers_are_a_product_in_whatever_order_they_give() {
+        let mut partitions = Partitions::new([1, 0], 2);
+        partitions.arrive(1, slice("b", "x")).unwrap();
+        assert!(partitions.ready.is_empty());
+        partitions.arrive(0, slice("a", "1")).unwrap();
+        partitions.arrive(1, slice("b", "y")).unwrap();
+        partitions.arrive(0, slice("a", "2")).unwrap();
+        assert!(!partitions.is_exhausted());
+        partitions.close(0);
+        let mut all = Vec::new();
+        while let Some(slice) = partitions.ready.pop().unwrap() {
+            all.push(format!("{}{}", slice.partition["a"], slice.partition["b"]));
+        }
+        all.sort();
+        assert_eq!(all, [r#""1""x""#, r#""1""y""#, r#""2""x""#, r#""2""y""#]);
+        assert!(partitions.is_exhausted());
+    }
+
+    #[test]
+    fn the_first_router_wins_a_key() {
+        let joined = join(&slice("a", "1"), &slice("a", "2"));
+        assert_eq!(joined, slice("a", "1"));
+    }
+}

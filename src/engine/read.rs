@@ -1,0 +1,106 @@
+//! The read of one partition, as a value: whoever holds it may ask for its next page.
+
+use super::turn::Turns;
+use crate::message::StreamSlice;
+use serde_json::Value;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+/// How often in a row the same page may come back for the same token before it is called a loop.
+const LOOP_LIMIT: u32 = 5;
+
+/// One partition between two pages. Not calling on is cancelling it.
+pub(super) struct PartitionRead {
+    /// Index of the stream in the plan.
+    pub(super) stream: usize,
+    pub(super) slice: Arc<StreamSlice>,
+    /// What asks for the next page; `None` for a first page without a token.
+    pub(super) token: Option<Value>,
+    /// Number of the next page, from 0.
+    pub(super) page: u64,
+    pub(super) turns: Arc<Turns>,
+    /// Times the pagination was started again at the error handler's word.
+    pub(super) resets: u32,
+    repeats: Repeats,
+}
+
+impl PartitionRead {
+    pub(super) fn new(stream: usize, slice: Arc<StreamSlice>) -> Self {
+        Self {
+            stream,
+            slice,
+            token: None,
+            page: 0,
+            turns: Arc::default(),
+            resets: 0,
+            repeats: Repeats::default(),
+        }
+    }
+
+    /// The same read with `token` for its next page.
+    pub(super) fn after(self, token: Option<Value>) -> Self {
+        Self {
+            token,
+            page: self.page + 1,
+            ..self
+        }
+    }
+
+    /// Notes the page that came for the present token; true when the pages go round in a circle.
+    pub(super) fn goes_round(&mut self, body: &[u8]) -> bool {
+        let mut hasher = DefaultHasher::new();
+        self.token.as_ref().map(Value::to_string).hash(&mut hasher);
+        body.hash(&mut hasher);
+        self.repeats.note(hasher.finish())
+    }
+}
+
+/// Finds a circle of any length in constant memory, by Brent's method: one page is remembered, and
+/// replaced by the present one after 1, 2, 4, 8, … pages.
+#[derive(Debug, Default)]
+struct Repeats {
+    remembered: Option<u64>,
+    since: u64,
+    until: u64,
+    hits: u32,
+}
+
+impl Repeats {
+    fn note(&mut self, page: u64) -> bool {
+        if self.remembered == Some(page) {
+            self.hits += 1;
+            self.since = 0;
+        } else if self.since >= self.until {
+            self.remembered = Some(page);
+            self.until = (self.until * 2).max(1);
+            self.since = 0;
+            self.hits = 0;
+        }
+        self.since += 1;
+        self.hits >= LOOP_LIMIT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages_until_a_circle(tokens: impl Iterator<Item = u64>) -> Option<usize> {
+        let mut repeats = Repeats::default();
+        tokens.take(10_000).position(|page| repeats.note(page))
+    }
+
+    #[test]
+    fn a_circle_of_any_length_is_found() {
+        assert!(pages_until_a_circle(std::iter::repeat(7)).unwrap() < 20);
+        assert!(pages_until_a_circle((0..).map(|n| n % 3)).unwrap() < 100);
+        assert!(pages_until_a_circle((0..).map(|n| if n < 50 { n } else { n % 9 })).unwrap() < 300);
+    }
+
+    #[test]
+    fn pages_that_differ_are_no_circle() {
+        assert_eq!(pages_until_a_circle(0..), None);
+        // A page that comes a few times over, while a server is working, is not one either.
+        assert_eq!(pages_until_a_circle((0..).map(|n| n / 4)), None);
+    }
+}

@@ -1,0 +1,246 @@
+//! What is read next: one lock, one condition variable, no thread of its own.
+//!
+//! In: partitions as parents give them, reads between two pages. Out: the next read for a worker
+//! that is free, and the streams that came to their end.
+//!
+//! A read that has begun goes on before a new one begins, because its page token may go stale. A new
+//! one is a parent's while the queue of one of its children is short, else the deepest stream's: so
+//! parents run ahead of their children, and what waits is partition values.
+
+use super::partitions::Partitions;
+use super::read::PartitionRead;
+use crate::message::StreamSlice;
+use crate::plan::{Edge, Input, Plan};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Slices of one stream kept in memory; those above wait in a temporary file.
+const QUEUE_BOUND: usize = 10_000;
+
+/// The state of all streams of a run.
+pub(super) struct Schedule {
+    state: Mutex<State>,
+    changed: Condvar,
+    policy: Policy,
+    /// A child's queue below this length is short.
+    low_water: usize,
+}
+
+/// Which of several possible reads is next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// Reads that began first, then hungry parents, then the deepest stream.
+    Full,
+    /// Always the deepest, so that a first record is found with the fewest requests.
+    Probe,
+}
+
+struct State {
+    begun: VecDeque<PartitionRead>,
+    streams: Vec<StreamState>,
+    stopped: bool,
+}
+
+struct StreamState {
+    partitions: Partitions,
+    children: Vec<Edge>,
+    depth: usize,
+    /// Partitions that are being read.
+    active: usize,
+    finished: bool,
+    /// Nobody wants more of this stream: what waits is dropped.
+    dropped: bool,
+}
+
+impl Schedule {
+    /// The schedule of `plan` at its start.
+    ///
+    /// # Errors
+    /// When the known partitions cannot be spilled to a temporary file.
+    pub(super) fn new(plan: &Plan, policy: Policy, workers: usize) -> io::Result<Self> {
+        let mut streams = Vec::with_capacity(plan.nodes.len());
+        for node in &plan.nodes {
+            let open = node.inputs.iter().map(|input| match input {
+                Input::Known(_) => 0,
+                Input::Parents(parents) => parents.len(),
+            });
+            let mut partitions = Partitions::new(open, QUEUE_BOUND);
+            if node.inputs.is_empty() {
+                partitions.ready.push(StreamSlice::default())?;
+            }
+            for (index, input) in node.inputs.iter().enumerate() {
+                if let Input::Known(slices) = input {
+                    for slice in slices {
+                        partitions.arrive(index, slice.clone())?;
+                    }
+                }
+            }
+            streams.push(StreamState {
+                partitions,
+                children: node.children.clone(),
+                depth: node.depth,
+                active: 0,
+                finished: false,
+                dropped: false,
+            });
+        }
+        Ok(Self {
+            state: Mutex::new(State {
+                begun: VecDeque::new(),
+                streams,
+                stopped: false,
+            }),
+            changed: Condvar::new(),
+            policy,
+            low_water: 2 * workers,
+        })
+    }
+
+    /// Streams that are at their end before anything is read: those without a partition.
+    pub(super) fn finished_at_start(&self) -> Vec<usize> {
+        let mut state = self.lock();
+        let mut finished = Vec::new();
+        for stream in 0..state.streams.len() {
+            state.settle(stream, &mut finished);
+        }
+        finished
+    }
+
+    /// The next read; waits for one. `None` when there is nothing more to do.
+    ///
+    /// # Errors
+    /// When a spilled queue cannot be read back.
+    pub(super) fn next(&self) -> io::Result<Option<PartitionRead>> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped || state.streams.iter().all(|s| s.finished) {
+                self.changed.notify_all();
+                return Ok(None);
+            }
+            if let Some(read) = state.choose(self.policy, self.low_water)? {
+                return Ok(Some(read));
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Puts a read back that goes on with its next page.
+    pub(super) fn resume(&self, read: PartitionRead) {
+        self.lock().begun.push_back(read);
+        self.changed.notify_one();
+    }
+
+    /// Hands slices that a parent's page gave to a child.
+    ///
+    /// # Errors
+    /// When the child's queue cannot be spilled to its temporary file.
+    pub(super) fn feed(&self, edge: &Edge, slices: Vec<StreamSlice>) -> io::Result<()> {
+        if slices.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.lock();
+        let child = &mut state.streams[edge.child];
+        if !child.dropped {
+            for slice in slices {
+                child.partitions.arrive(edge.input, slice)?;
+            }
+        }
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Notes the end of one partition of `stream`; gives the streams that ended with it.
+    pub(super) fn close_partition(&self, stream: usize) -> Vec<usize> {
+        let mut state = self.lock();
+        let ended = &mut state.streams[stream];
+        ended.active = ended.active.saturating_sub(1);
+        let mut finished = Vec::new();
+        state.settle(stream, &mut finished);
+        self.changed.notify_all();
+        finished
+    }
+
+    /// Drops what waits of `stream`: nobody wants more of it.
+    pub(super) fn drop_stream(&self, stream: usize) {
+        let mut state = self.lock();
+        state.streams[stream].dropped = true;
+        state.streams[stream].partitions.ready.clear();
+        self.changed.notify_all();
+    }
+
+    /// Whether nobody wants more of `stream`.
+    pub(super) fn is_dropped(&self, stream: usize) -> bool {
+        let state = self.lock();
+        state.stopped || state.streams[stream].dropped
+    }
+
+    /// Hands out nothing more.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn choose(&mut self, policy: Policy, low_water: usize) -> io::Result<Option<PartitionRead>> {
+        let fresh = self.next_stream(policy, low_water);
+        let begun = match policy {
+            Policy::Full => (!self.begun.is_empty()).then_some(0),
+            Policy::Probe => (0..self.begun.len())
+                .max_by_key(|&i| self.streams[self.begun[i].stream].depth)
+                .filter(|&i| {
+                    fresh.is_none_or(|stream| {
+                        self.streams[stream].depth <= self.streams[self.begun[i].stream].depth
+                    })
+                }),
+        };
+        if let Some(read) = begun.and_then(|index| self.begun.remove(index)) {
+            return Ok(Some(read));
+        }
+        let Some(stream) = fresh else { return Ok(None) };
+        let chosen = &mut self.streams[stream];
+        let slice: Option<Arc<StreamSlice>> = chosen.partitions.ready.pop()?;
+        Ok(slice.map(|slice| {
+            chosen.active += 1;
+            PartitionRead::new(stream, slice)
+        }))
+    }
+
+    /// The stream whose next partition is begun.
+    fn next_stream(&self, policy: Policy, low_water: usize) -> Option<usize> {
+        let ready = (0..self.streams.len()).filter(|&s| !self.streams[s].partitions.ready.is_empty());
+        // Of equals the first in the manifest's order: `max_by_key` would take the last.
+        ready.rev().max_by_key(|&s| {
+            let stream = &self.streams[s];
+            let hungry = policy == Policy::Full
+                && stream
+                    .children
+                    .iter()
+                    .any(|edge| self.streams[edge.child].partitions.ready.len() < low_water);
+            (hungry, stream.depth)
+        })
+    }
+
+    /// Notes `stream` as finished if nothing of it can come any more, and then its children.
+    fn settle(&mut self, stream: usize, finished: &mut Vec<usize>) {
+        let state = &mut self.streams[stream];
+        let at_end = state.active == 0 && (state.dropped || state.partitions.is_exhausted());
+        if state.finished || !at_end {
+            return;
+        }
+        state.finished = true;
+        finished.push(stream);
+        for edge in state.children.clone() {
+            self.streams[edge.child].partitions.close(edge.input);
+            self.settle(edge.child, finished);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Pages of one partition come out in their order, although several may be worked on at once.
+//!
+//! The next page is asked for as soon as its token is known, while the page before is still worked
+//! on by another thread. Each page takes the next number, and waits for its turn before it hands its
+//! records on. The holder of a turn waits for nothing but the output, so nobody waits for ever.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Whose turn it is among the pages of one partition.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    now: u64,
+    failed: bool,
+}
+
+/// A page's turn; passing it on is dropping it.
+pub(super) struct Turn<'a> {
+    turns: &'a Turns,
+}
+
+impl Turns {
+    /// Waits for the turn of page `number` (from 0). `None` when an earlier page failed: then this
+    /// page's records must not come out.
+    pub(super) fn wait(&self, number: u64) -> Option<Turn<'_>> {
+        let state = self
+            .changed
+            .wait_while(self.lock(), |s| s.now < number && !s.failed)
+            .unwrap_or_else(PoisonError::into_inner);
+        (!state.failed).then_some(Turn { turns: self })
+    }
+
+    /// Notes that a page failed: those after it are dropped. True for the first failure.
+    pub(super) fn fail(&self) -> bool {
+        let first = !std::mem::replace(&mut self.lock().failed, true);
+        self.changed.notify_all();
+        first
+    }
+
+    /// Whether a page of this partition failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.lock().failed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.turns.lock().now += 1;
+        self.turns.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_come_out_in_their_order() {
+        let turns = Turns::default();
+        let out = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for number in (0..8).rev() {
+                let (turns, out) = (&turns, &out);
+                scope.spawn(move || {
+                    let _turn = turns.wait(number).unwrap();
+                    out.lock().unwrap().push(number);
+                });
+            }
+        });
+        assert_eq!(*out.lock().unwrap(), (0..8).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn pages_behind_a_failed_one_are_dropped() {
+        let turns = Turns::default();
+        drop(turns.wait(0));
+        assert!(turns.fail());
+        assert!(!turns.fail());
+        assert!(turns.wait(1).is_none());
+        assert!(turns.wait(2).is_none());
+    }
+}

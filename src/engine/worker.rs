@@ -1,0 +1,216 @@
+//! What each worker thread does: take a read, bring its next page, hand its records on.
+
+use super::error::ReadError;
+use super::exchange::Answer;
+use super::read::PartitionRead;
+use super::turn::Turns;
+use super::{Event, Shared};
+use crate::component::record_filter::Selection;
+use crate::message::{Data, StreamSlice};
+use crate::plan::{Input, StreamNode};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// How often the pagination of one partition may start again before it is called a loop.
+const RESET_LIMIT: u32 = 10;
+
+impl Shared {
+    /// Works until nothing is left to do.
+    pub(super) fn work(&self) {
+        loop {
+            match self.schedule.next() {
+                Ok(Some(read)) => self.step(read),
+                Ok(None) => break,
+                Err(error) => {
+                    self.break_off(&format!("cannot read the queue of partitions back: {error}"));
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reads one page, and tells of its failure. Whoever has the last page of a partition closes it.
+    fn step(&self, read: PartitionRead) {
+        let (stream, number) = (read.stream, read.page);
+        let turns = Arc::clone(&read.turns);
+        let slice = Arc::clone(&read.slice);
+        let mut handed_on = false;
+        // A panic is a fault of ours; it must not leave the others waiting for this partition.
+        let result = catch_unwind(AssertUnwindSafe(|| self.page(read, &mut handed_on)))
+            .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
+        let failure = result.err().filter(|_| !self.session.is_cancelled());
+        if let Some(mut error) = failure {
+            // What earlier pages hold comes out first.
+            let turn = turns.wait(number);
+            if turn.is_some() && turns.fail() {
+                self.stats[stream].failed.add(1);
+                error.slice = describe(&slice);
+                self.send(Event::Failed { stream, error });
+            }
+        }
+        if !handed_on {
+            self.stats[stream].partitions.add(1);
+            self.end(self.schedule.close_partition(stream));
+        }
+    }
+
+    /// Brings one page and hands its records on. `handed_on` is set when the next page is.
+    fn page(&self, mut read: PartitionRead, handed_on: &mut bool) -> Result<(), ReadError> {
+        let stream = read.stream;
+        if read.turns.has_failed() || self.schedule.is_dropped(stream) {
+            return Ok(());
+        }
+        let node = &self.plan.nodes[stream];
+        let retriever = &node.stream.retriever;
+        let config = &self.session.config;
+        if read.page == 0 {
+            self.send(Event::Started { stream });
+            read.token = retriever.initial_token(config)?;
+        }
+        let response = match self.exchange(stream, retriever, &read)? {
+            Answer::Page(response) => response,
+            Answer::Nothing => return Ok(()),
+            Answer::Reset => {
+                read.resets += 1;
+                if read.resets > RESET_LIMIT {
+                    return Err(ReadError::system(format!(
+                        "the pagination was started again {RESET_LIMIT} times, and never came to its end"
+                    )));
+                }
+                *handed_on = true;
+                let token = retriever.initial_token(config)?;
+                drop(read.turns.wait(read.page));
+                self.schedule.resume(read.after(token));
+                return Ok(());
+            }
+        };
+        if read.goes_round(&response.body) {
+            return Err(self.loop_error(&read));
+        }
+        // The reference reads no records from a response with an error status, even where its error
+        // handler calls it a success (`requests.Response` is false from 400 on).
+        // Differs: its page token counts, so that an API which hands out its first token with an
+        // error status, as Asana's events do with 412, can be read.
+        let readable = response.status < 400;
+        let page = retriever.page(response)?;
+        let (turns, number) = (Arc::clone(&read.turns), read.page);
+        let (slice, token) = (Arc::clone(&read.slice), read.token.clone());
+
+        // The next page is asked for before this one is worked on, if its token can be known.
+        let mut read = Some(read);
+        let mut token_error = None;
+        if self.options.read_ahead && !retriever.needs_records() {
+            match retriever.next_token(&page, &slice, None, token.as_ref(), config) {
+                Ok(Some(next)) => {
+                    if let Some(read) = read.take() {
+                        self.schedule.resume(read.after(Some(next)));
+                        *handed_on = true;
+                    }
+                }
+                Ok(None) => read = None,
+                Err(error) => token_error = Some(error),
+            }
+        }
+
+        let selection = if readable {
+            retriever.select(&page, &slice, token.as_ref(), &node.stream, config)?
+        } else {
+            Selection::default()
+        };
+        let Some(turn) = turns.wait(number) else {
+            return Ok(());
+        };
+        self.stats[stream].filtered.add(selection.filtered);
+        let last = selection.records.last().cloned();
+        let count = selection.records.len() as u64;
+        self.feed(node, stream, &slice, &selection.records)?;
+        self.hand_out(node, stream, selection.records);
+        drop(turn);
+
+        if let Some(error) = token_error {
+            return Err(error.into());
+        }
+        if let Some(read) = read {
+            let seen = Some((count, last.as_ref()));
+            if let Some(next) = retriever.next_token(&page, &slice, seen, token.as_ref(), config)? {
+                self.schedule.resume(read.after(Some(next)));
+                *handed_on = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives each child the partitions that these records make.
+    fn feed(
+        &self,
+        node: &StreamNode,
+        stream: usize,
+        slice: &Arc<StreamSlice>,
+        records: &[Data],
+    ) -> Result<(), ReadError> {
+        for edge in &node.children {
+            let child = &self.plan.nodes[edge.child];
+            debug_assert!(matches!(child.inputs[edge.input], Input::Parents(_)));
+            let Some(parent) = child.stream.retriever.parent(edge.input, edge.parent) else {
+                continue;
+            };
+            let mut slices = Vec::with_capacity(records.len());
+            for record in records {
+                match parent.partition_of(record, slice, &self.session.config)? {
+                    Some(partition) => slices.push(partition),
+                    None => {
+                        self.stats[stream].keyless.add(1);
+                    }
+                }
+            }
+            self.schedule.feed(edge, slices).map_err(|error| {
+                ReadError::system(format!("cannot keep the queue of partitions: {error}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Sends records to the output, as many as are wanted.
+    fn hand_out(&self, node: &StreamNode, stream: usize, mut records: Vec<Data>) {
+        if !node.selected || records.is_empty() {
+            return;
+        }
+        let before = self.stats[stream].records.add(records.len() as u64);
+        if let Some(limit) = self.options.limit {
+            let left = limit.saturating_sub(before);
+            records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            if before + records.len() as u64 >= limit && node.children.is_empty() {
+                self.schedule.drop_stream(stream);
+            }
+        }
+        if !records.is_empty() {
+            self.send(Event::Records { stream, records });
+        }
+    }
+
+    fn loop_error(&self, read: &PartitionRead) -> ReadError {
+        let token = read.token.as_ref().map_or_else(
+            || "no token".to_owned(),
+            |token| format!("the page token `{token}`"),
+        );
+        ReadError {
+            help: Some(
+                "give the paginator a `stop_condition`, or check the path of its `cursor_value`"
+                    .into(),
+            ),
+            ..ReadError::system(format!(
+                "the pagination goes round in a circle: {token} brings the same page again and again"
+            ))
+        }
+    }
+}
+
+/// The slice as a person reads it: JSON, or nothing for a stream with one partition.
+fn describe(slice: &StreamSlice) -> String {
+    let merged = slice.merged();
+    if merged.is_empty() {
+        String::new()
+    } else {
+        serde_json::Value::Object(merged).to_string()
+    }
+}
