@@ -39,14 +39,20 @@ fn a_wrong_command_line_exits_with_2_and_prints_nothing_on_stdout() {
 fn what_cannot_be_read_is_one_error() {
     let output = Run::new().args(["run", "nowhere.yaml"]).run().exits(2);
     assert!(
-        output.stderr.starts_with("error: cannot read manifest `nowhere.yaml`: "),
+        output
+            .stderr
+            .starts_with("error: cannot read manifest `nowhere.yaml`: "),
         "{}",
         output.stderr
     );
     assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
 
     let output = Run::new().args(["run"]).run().exits(2);
-    assert!(output.stderr.starts_with("error: no manifest was given\nhelp: "));
+    assert!(
+        output
+            .stderr
+            .starts_with("error: no manifest was given\nhelp: ")
+    );
 
     let output = Run::new()
         .manifest("type: DeclarativeSource")

@@ -16,11 +16,26 @@ const MAY_USE: [(&str, Option<&[&str]>); 11] = [
     ),
     (
         "plan",
-        Some(&["component", "manifest", "template", "http", "message", "clock"]),
+        Some(&[
+            "component",
+            "manifest",
+            "template",
+            "http",
+            "message",
+            "clock",
+        ]),
     ),
     (
         "engine",
-        Some(&["plan", "component", "manifest", "template", "http", "message", "clock"]),
+        Some(&[
+            "plan",
+            "component",
+            "manifest",
+            "template",
+            "http",
+            "message",
+            "clock",
+        ]),
     ),
     ("output", Some(&["message"])),
     ("cli", None),
@@ -45,7 +60,8 @@ impl Source {
     /// The text up to the file's test module.
     fn code(&self) -> &str {
         let end = self.text.find("#[cfg(test)]\nmod tests");
-        end.and_then(|end| self.text.get(..end)).unwrap_or(&self.text)
+        end.and_then(|end| self.text.get(..end))
+            .unwrap_or(&self.text)
     }
 }
 
@@ -111,7 +127,10 @@ fn heads(group: &str) -> Vec<String> {
     }
     heads.push(member);
     heads.retain(|member| !member.trim().is_empty());
-    heads.iter().map(|member| first_word(member.trim())).collect()
+    heads
+        .iter()
+        .map(|member| first_word(member.trim()))
+        .collect()
 }
 
 fn first_word(text: &str) -> String {

@@ -41,7 +41,8 @@ impl Run {
 
     /// The verb and its flags.
     pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
@@ -176,7 +177,10 @@ impl Running {
             .args([&format!("-{name}"), &self.child.id().to_string()])
             .status()
             .expect("`kill` starts");
-        assert!(status.success(), "the binary was gone before `kill -{name}`");
+        assert!(
+            status.success(),
+            "the binary was gone before `kill -{name}`"
+        );
     }
 
     /// Waits for its end, and kills it when the time is over.

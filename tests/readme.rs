@@ -1,0 +1,161 @@
+//! Does what the README says.
+
+use std::path::Path;
+
+use crate::support::Run;
+
+const README: &str = include_str!("../README.md");
+
+/// Commands of the README that are no run of `lowcode`, and are known to be right.
+const OTHERS: [&str; 3] = [
+    "cargo test",
+    "cargo install --path . --locked",
+    "export ASANA_TOKEN=paste-it-here",
+];
+
+/// Contents of the fenced blocks of a language, in order.
+fn blocks(language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = README.lines();
+    while let Some(line) = lines.next() {
+        if line.strip_prefix("```") == Some(language) {
+            let body = lines.by_ref().take_while(|line| *line != "```");
+            blocks.push(body.collect::<Vec<_>>().join("\n") + "\n");
+        }
+    }
+    blocks
+}
+
+/// Arguments of each run of `lowcode` in the README, without redirections.
+fn runs() -> Vec<Vec<&'static str>> {
+    let commands = README.split("```sh\n").skip(1);
+    let commands = commands.flat_map(|block| block.split("```").next().unwrap_or("").lines());
+    let mut runs = Vec::new();
+    for command in commands {
+        let args = command
+            .strip_prefix("lowcode ")
+            .or_else(|| command.strip_prefix("cargo run --release -- "));
+        match args {
+            Some(args) => {
+                let args = args.split(['>', '|']);
+                runs.push(args.take(1).flat_map(str::split_whitespace).collect());
+            }
+            None => assert!(OTHERS.contains(&command), "nobody checks `{command}`"),
+        }
+    }
+    runs
+}
+
+/// The repository's `asana.yaml` with the stream that the README adds.
+fn with_the_added_stream() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("asana.yaml");
+    let manifest = std::fs::read_to_string(path).expect("asana.yaml is there");
+    let (_, added) = README
+        .split_once("<!-- below `streams:` -->\n```yaml\n")
+        .expect("the README adds a stream");
+    let (added, _) = added.split_once("```").expect("the block ends");
+    assert!(manifest.contains("\nstreams:\n"), "asana.yaml has streams");
+    manifest.replacen("\nstreams:\n", &format!("\nstreams:\n{added}"), 1)
+}
+
+#[test]
+fn every_command_is_one_that_is_understood() {
+    let runs = runs();
+    assert!(runs.len() >= 6, "{runs:?}");
+    for args in runs {
+        // `--help` comes last: all that stands before it has to be right.
+        Run::new().args(&args).args(["--help"]).run().success();
+    }
+}
+
+#[test]
+fn every_verb_of_the_table_exists_and_every_verb_is_in_it() {
+    let help = Run::new().args(["--help"]).run().success().stdout;
+    let listed = help.split("Commands:").nth(1).expect("help lists commands");
+    let verbs = listed
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("  "));
+    let verbs: Vec<&str> = verbs
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(verbs.len() > 5, "{help}");
+    for verb in verbs.into_iter().filter(|verb| *verb != "help") {
+        let row = format!("| `lowcode {verb} ");
+        assert!(README.contains(&row), "the README's table lacks `{verb}`");
+        Run::new().args([verb, "--help"]).run().success();
+    }
+}
+
+#[test]
+fn every_flag_of_the_table_exists() {
+    let flags = README.split("\n| `--").skip(1);
+    let rows: Vec<&str> = flags.filter_map(|row| row.split(" |").next()).collect();
+    assert!(rows.len() > 6);
+    let run = Run::new().args(["run", "--help"]).run().success().stdout;
+    let read = Run::new().args(["read", "--help"]).run().success().stdout;
+    for row in rows {
+        let names = row
+            .split("--")
+            .map(|part| part.split([' ', '`']).next().unwrap_or(""));
+        for name in names.filter(|name| !name.is_empty()) {
+            let flag = format!("--{name} ");
+            let known =
+                run.contains(&flag) || read.contains(&flag) || run.contains(&format!("--{name}\n"));
+            assert!(known, "`--{name}` is no flag");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs asana.yaml, examples/asana.har and `run`"]
+fn the_commands_that_need_no_token_work() {
+    let offline = runs()
+        .into_iter()
+        .filter(|args| args.contains(&"examples/asana.har"));
+    let mut seen = 0;
+    for args in offline {
+        let output = Run::new()
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(&args)
+            .run()
+            .success();
+        assert!(!output.records("tasks").is_empty(), "{}", output.stderr);
+        seen += 1;
+    }
+    assert!(seen > 0, "the README's first command is gone");
+}
+
+#[test]
+#[ignore = "needs asana.yaml and `discover`"]
+fn the_added_stream_is_on_offer() {
+    let output = Run::new()
+        .args([
+            "discover",
+            "--set",
+            "credentials.option_title=PAT Credentials",
+        ])
+        .args(["--set", "credentials.personal_access_token=none"])
+        .manifest(&with_the_added_stream())
+        .run()
+        .success();
+    let catalogs = output.messages("CATALOG");
+    let streams = catalogs[0]["catalog"]["streams"]
+        .as_array()
+        .expect("streams");
+    assert!(
+        streams
+            .iter()
+            .any(|stream| stream["name"] == "status_updates")
+    );
+}
+
+#[test]
+fn yaml_blocks_are_yaml() {
+    let blocks = blocks("yaml");
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        serde_yaml::from_str::<serde_yaml::Value>(&block)
+            .unwrap_or_else(|e| panic!("{e}:\n{block}"));
+    }
+}
