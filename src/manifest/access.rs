@@ -9,8 +9,9 @@ use serde::de::{
     Visitor,
 };
 
-use super::decode::{Decoder, Frame, Run, Step, Unknown};
+use super::decoder::{Decoder, Unknown};
 use super::failure::{Failure, one_of};
+use super::frame::{Frame, Run, Step};
 use super::lint::Lint;
 use super::node::{Entry, Map, Node, NodeValue};
 

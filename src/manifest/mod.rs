@@ -9,9 +9,11 @@
 
 mod access;
 mod decode;
+mod decoder;
 mod defaults;
 mod error;
 mod failure;
+mod frame;
 mod lint;
 mod located;
 mod node;
@@ -46,7 +48,7 @@ impl Manifest {
     /// comes alone.
     pub fn load(text: &str, name: &str) -> Result<Manifest, Vec<Error>> {
         let mut lints = Vec::new();
-        let written = yaml::parse(text, name, &mut lints).map_err(|e| vec![e])?;
+        let written = yaml::parse(text, name, &mut lints).map_err(|e| vec![*e])?;
         let written = parameters::with_source_type(&written)?;
         let resolved = refs::resolve(&written, &mut lints)?;
         let root = parameters::propagate(&resolved, &serde_json::Map::new(), false)?;

@@ -19,7 +19,7 @@ use super::scalar::{self, Plain};
 pub(super) const MAX_DEPTH: usize = 200;
 
 /// Reads the one document of a text.
-pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Node, Error> {
+pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Node, Box<Error>> {
     let file: Arc<str> = Arc::from(name);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     refuse_control_characters(text, &file)?;
@@ -37,11 +37,11 @@ pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Nod
     let start = builder.place(&Marker::new(0, 1, 0));
     let root = builder
         .root
-        .ok_or_else(|| Error::new("the manifest is empty", &start))?;
+        .ok_or_else(|| fail("the manifest is empty", &start))?;
     match &root.value {
         NodeValue::Map(_) => Ok(root),
-        NodeValue::Null => Err(Error::new("the manifest is empty", &root.at)),
-        other => Err(Error::new(
+        NodeValue::Null => Err(fail("the manifest is empty", &root.at)),
+        other => Err(fail(
             format!("the manifest is {}, expected a mapping", other.kind()),
             &root.at,
         )),
@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Nod
 }
 
 /// Characters that YAML does not allow, which the parser takes for the end or for text.
-fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Error> {
+fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Box<Error>> {
     let bad = |c: char| {
         matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}'
             | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
@@ -65,7 +65,7 @@ fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Error> {
         line: u32::try_from(line).unwrap_or(u32::MAX),
         column: u32::try_from(column).unwrap_or(u32::MAX),
     };
-    Err(Error::new(
+    Err(fail(
         format!(
             "not valid YAML: the character U+{:04X} is not allowed",
             u32::from(found)
@@ -74,8 +74,13 @@ fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Error> {
     ))
 }
 
-fn too_deep(at: &Place) -> Error {
-    Error::new(format!("nested more than {MAX_DEPTH} levels deep"), at)
+/// Boxed, since nearly every step can fail and hardly any does.
+fn fail(message: impl Into<String>, at: &Place) -> Box<Error> {
+    Box::new(Error::new(message, at))
+}
+
+fn too_deep(at: &Place) -> Box<Error> {
+    fail(format!("nested more than {MAX_DEPTH} levels deep"), at)
 }
 
 enum Open {
@@ -120,14 +125,14 @@ impl Builder<'_> {
         }
     }
 
-    fn syntax(&self, error: &ScanError) -> Error {
-        Error::new(
+    fn syntax(&self, error: &ScanError) -> Box<Error> {
+        fail(
             format!("not valid YAML: {}", error.info()),
             &self.place(error.marker()),
         )
     }
 
-    fn event(&mut self, event: Event<'_>, mark: Marker) -> Result<(), Error> {
+    fn event(&mut self, event: Event<'_>, mark: Marker) -> Result<(), Box<Error>> {
         let at = self.place(&mark);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -187,9 +192,9 @@ impl Builder<'_> {
             },
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
                 Some((node, height)) => self.put(node.value, node.at, 0, height),
-                None => Err(Error::new("the alias stands inside of its own anchor", &at)),
+                None => Err(fail("the alias stands inside of its own anchor", &at)),
             },
-            Event::DocumentStart(_) if self.root.is_some() => Err(Error::new(
+            Event::DocumentStart(_) if self.root.is_some() => Err(fail(
                 "a second document begins here, but a manifest is one document",
                 &at,
             )),
@@ -207,7 +212,7 @@ impl Builder<'_> {
         }
     }
 
-    fn push(&mut self, open: Open) -> Result<(), Error> {
+    fn push(&mut self, open: Open) -> Result<(), Box<Error>> {
         if self.open.len() >= MAX_DEPTH {
             let (Open::Seq { at, .. } | Open::Map { at, .. }) = &open;
             return Err(too_deep(at));
@@ -222,7 +227,7 @@ impl Builder<'_> {
         at: Place,
         anchor: usize,
         height: usize,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Box<Error>> {
         if self.open.len() + height > MAX_DEPTH {
             return Err(too_deep(&at));
         }
@@ -250,7 +255,7 @@ impl Builder<'_> {
                     Some(text) => *key = Some(Key::Named(Arc::from(text), node.at)),
                     None => {
                         let message = format!("a key cannot be {}", node.value.kind());
-                        return Err(Error::new(message, &node.at));
+                        return Err(fail(message, &node.at));
                     }
                 },
                 Some(Key::Merge) => merge_into(merged, &node)?,
@@ -284,7 +289,7 @@ impl Builder<'_> {
         style: ScalarStyle,
         tag: Option<&Tag>,
         at: &Place,
-    ) -> Result<NodeValue, Error> {
+    ) -> Result<NodeValue, Box<Error>> {
         let string = || NodeValue::Str(Arc::from(text));
         let found = match tag {
             None if style != ScalarStyle::Plain => return Ok(string()),
@@ -303,18 +308,14 @@ impl Builder<'_> {
                     "timestamp" => scalar::time(text).map(|t| NodeValue::Str(Arc::from(t))),
                     other => {
                         let message = format!("the tag `!!{other}` has no meaning here");
-                        return Err(Error::new(message, at));
+                        return Err(fail(message, at));
                     }
                 };
-                return typed
-                    .ok_or_else(|| Error::new(format!("`{text}` is no `!!{}`", tag.suffix), at));
+                return typed.ok_or_else(|| fail(format!("`{text}` is no `!!{}`", tag.suffix), at));
             }
             Some(tag) if tag.suffix.is_empty() => scalar::plain(text),
             Some(tag) => {
-                return Err(Error::new(
-                    format!("the tag `{tag}` has no meaning here"),
-                    at,
-                ));
+                return Err(fail(format!("the tag `{tag}` has no meaning here"), at));
             }
         };
         match found {
@@ -331,38 +332,37 @@ impl Builder<'_> {
                 }
                 Ok(NodeValue::Str(Arc::from(time)))
             }
-            Plain::NoTime => Err(Error::new(format!("`{text}` is no date"), at)
-                .with_help(Some("put it in quotes if it is meant as text".to_owned()))),
+            Plain::NoTime => Err(Box::new(
+                Error::new(format!("`{text}` is no date"), at)
+                    .with_help(Some("put it in quotes if it is meant as text".to_owned())),
+            )),
         }
     }
 }
 
 /// Only the tag that a list or mapping has anyway.
-fn check_tag(tag: Option<&Tag>, kind: &str, at: &Place) -> Result<(), Error> {
+fn check_tag(tag: Option<&Tag>, kind: &str, at: &Place) -> Result<(), Box<Error>> {
     match tag {
         None => Ok(()),
         Some(tag) if tag.is_yaml_core_schema() && tag.suffix == kind => Ok(()),
         Some(tag) if !tag.is_yaml_core_schema() && tag.suffix.is_empty() => Ok(()),
-        Some(tag) if tag.is_yaml_core_schema() => Err(Error::new(
+        Some(tag) if tag.is_yaml_core_schema() => Err(fail(
             format!("the tag `!!{}` has no meaning here", tag.suffix),
             at,
         )),
-        Some(tag) => Err(Error::new(
-            format!("the tag `{tag}` has no meaning here"),
-            at,
-        )),
+        Some(tag) => Err(fail(format!("the tag `{tag}` has no meaning here"), at)),
     }
 }
 
 /// `<<`: of a list the first mapping wins, of several `<<` the last one.
-fn merge_into(merged: &mut Map, node: &Node) -> Result<(), Error> {
+fn merge_into(merged: &mut Map, node: &Node) -> Result<(), Box<Error>> {
     let maps: Vec<&Node> = match &node.value {
         NodeValue::Seq(items) => items.iter().rev().collect(),
         _ => vec![node],
     };
     for map in maps {
         let NodeValue::Map(entries) = &map.value else {
-            return Err(Error::new(
+            return Err(fail(
                 format!("`<<` merges mappings, found {}", map.value.kind()),
                 &map.at,
             ));
