@@ -1,10 +1,17 @@
 //! `lowcode check`.
 
+use std::sync::Arc;
+
 use clap::Args;
 
-use super::error::{Failure, Outcome};
+use super::error::{Failure, Outcome, say};
 use super::flags;
-use super::settings::Settings;
+use super::open::{Opened, Planned, open};
+use super::read::protocol;
+use super::signals;
+use crate::engine::{self, Options};
+use crate::message::{CheckStatus, ConnectionStatus, Message};
+use crate::output::Output as _;
 
 const EXAMPLES: &str = "Examples:
   lowcode check asana.yaml --config config.yaml
@@ -23,8 +30,76 @@ pub(super) struct Flags {
     pub(super) threads: flags::Threads,
 }
 
-/// Prints the status; a failed check ends with exit code 1.
+/// Reads the first record of each stream that the manifest's `check` names.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let _settings = Settings::gather(&flags.source, None)?;
-    Err(Failure::wrong("`check` is not joined to the engine yet"))
+    let cancel = signals::listen(|| {})?;
+    let opened = open(&flags.source, &flags.archive, "check", cancel)?;
+    let mut output = protocol(&opened.settings.clock);
+    let result = check(&opened)?;
+    opened.finish()?;
+    let message = match &result {
+        Verdict::Fine => None,
+        Verdict::Interrupted => return Ok(Outcome::Interrupted),
+        Verdict::Wrong(message) => {
+            say(&format!("check failed: {message}"));
+            Some(message.clone())
+        }
+    };
+    output.write(&Message::ConnectionStatus(ConnectionStatus {
+        status: match message {
+            None => CheckStatus::Succeeded,
+            Some(_) => CheckStatus::Failed,
+        },
+        message,
+    }))?;
+    output.finish()?;
+    Ok(match result {
+        Verdict::Fine => Outcome::Done,
+        _ => Outcome::Failed,
+    })
+}
+
+/// What a check found.
+enum Verdict {
+    Fine,
+    Wrong(String),
+    Interrupted,
+}
+
+fn check(opened: &Opened) -> Result<Verdict, Failure> {
+    let names = opened.stream_names();
+    for name in opened.source.check.stream_names(&opened.config) {
+        if !names.contains(&name) {
+            return Ok(Verdict::Wrong(format!(
+                "`check` names the stream `{name}`, which the manifest has not; its streams are: {}",
+                names.join(", ")
+            )));
+        }
+        let Planned { plan, broken } = opened.plan(&|stream| stream == name);
+        opened.tell(&broken);
+        if let Some(stream) = broken.first() {
+            return Ok(Verdict::Wrong(format!("stream `{name}`: {}", stream.message())));
+        }
+        let options = Options {
+            probe: true,
+            read_ahead: false,
+            ..Options::default()
+        };
+        let session = Arc::clone(&opened.session);
+        let outcome = engine::run(plan, session, &options, &mut |_| Ok(()))?;
+        if outcome.cancelled {
+            return Ok(Verdict::Interrupted);
+        }
+        let stream = outcome.streams.iter().find(|stream| stream.selected);
+        if let Some(error) = stream.and_then(|stream| stream.errors.first()) {
+            return Ok(Verdict::Wrong(format!("stream `{name}`: {}", error.message)));
+        }
+        // The reference calls a stream without a partition unavailable (`default_stream.py`).
+        if stream.is_some_and(|stream| stream.stats.partitions.get() == 0 && stream.finished) {
+            return Ok(Verdict::Wrong(format!(
+                "stream `{name}` has nothing to read: its parents have no records"
+            )));
+        }
+    }
+    Ok(Verdict::Fine)
 }

@@ -1,10 +1,16 @@
 //! `lowcode discover`.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::error::{Failure, Outcome};
 use super::flags;
-use super::settings::Settings;
+use super::open::{Planned, open};
+use super::read::protocol;
+use super::signals;
+use crate::message::{Catalog, Message};
+use crate::output::Output as _;
 
 const EXAMPLES: &str = "Examples:
   lowcode discover asana.yaml --config config.yaml
@@ -22,8 +28,29 @@ pub(super) struct Flags {
     pub(super) threads: flags::Threads,
 }
 
-/// Prints the catalog.
+/// Prints the catalog. A stream that cannot be read is told, and left out.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let _settings = Settings::gather(&flags.source, None)?;
-    Err(Failure::wrong("`discover` is not joined to the engine yet"))
+    let cancel = signals::listen(|| {})?;
+    let opened = open(&flags.source, &flags.archive, "discover", cancel)?;
+    let mut output = protocol(&opened.settings.clock);
+    let Planned { plan, broken } = opened.plan(&|_| true);
+    opened.tell(&broken);
+    let folder = opened.settings.manifest.folder.clone();
+    let read = move |path: &str| {
+        let path = folder.as_deref().unwrap_or(Path::new("")).join(path);
+        std::fs::read_to_string(path)
+    };
+    let mut streams = Vec::new();
+    for node in plan.nodes.iter().filter(|node| node.selected) {
+        let entry = node.stream.catalog_entry(&opened.config, &read);
+        streams.push(entry.map_err(Failure::wrong)?);
+    }
+    opened.finish()?;
+    output.write(&Message::Catalog(Catalog { streams }))?;
+    output.finish()?;
+    Ok(if broken.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Failed
+    })
 }

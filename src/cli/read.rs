@@ -1,12 +1,23 @@
 //! `lowcode read`.
 
+use std::io::{self, StdoutLock};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::error::{Failure, Outcome};
 use super::flags;
-use super::settings::Settings;
+use super::open::{Planned, open};
+use super::run::ending;
+use super::settings::read_json;
+use super::signals;
+use crate::clock::Clock;
+use crate::engine::{self, Options};
+use crate::message::{
+    self, ConfiguredCatalog, FailureType, InputState, Message, StreamStatus,
+};
+use crate::output::{AirbyteOutput, Output};
 
 const EXAMPLES: &str = "Examples:
   lowcode read asana.yaml --config config.json --catalog catalog.json
@@ -31,8 +42,61 @@ pub(super) struct Flags {
     pub(super) threads: flags::Threads,
 }
 
-/// Prints records, states, logs and traces; a failed stream ends with exit code 1.
+/// Prints records, states, logs and traces as the protocol has them.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let _settings = Settings::gather(&flags.source, None)?;
-    Err(Failure::wrong("`read` is not joined to the engine yet"))
+    let cancel = signals::listen(|| {})?;
+    let catalog: ConfiguredCatalog = read_json(&flags.catalog, "catalog")?;
+    if let Some(path) = &flags.state {
+        InputState::from_value(read_json(path, "state")?).map_err(Failure::input)?;
+    }
+    let opened = open(&flags.source, &flags.archive, "read", cancel)?;
+    let mut output = protocol(&opened.settings.clock);
+    let Planned { plan, broken } = opened.plan(&|name| catalog.get(name).is_some());
+    opened.tell(&broken);
+    for stream in &broken {
+        stream_failure(&mut output, &stream.name, &stream.message())?;
+    }
+    let names = opened.stream_names();
+    let asked = catalog.streams.iter().map(|stream| &stream.stream.name);
+    let missing: Vec<&String> = asked.filter(|name| !names.contains(name)).collect();
+    for name in &missing {
+        stream_failure(&mut output, name, &format!("the manifest has no stream `{name}`"))?;
+    }
+    let options = Options {
+        workers: opened.workers(&flags.threads)?,
+        ..Options::default()
+    };
+    let result = engine::run(plan, Arc::clone(&opened.session), &options, &mut |message| {
+        output.write(&message)
+    });
+    let finished = output.finish();
+    let recorded = opened.finish();
+    let outcome = result?;
+    finished?;
+    recorded?;
+    Ok(match ending(&outcome, &broken) {
+        Outcome::Done if !missing.is_empty() => Outcome::Failed,
+        ending => ending,
+    })
+}
+
+/// Protocol messages on standard output.
+pub(super) fn protocol(clock: &Arc<Clock>) -> AirbyteOutput<StdoutLock<'static>> {
+    let clock = Arc::clone(clock);
+    AirbyteOutput::new(io::stdout().lock(), move || clock.now())
+}
+
+/// Tells that a stream cannot be read at all.
+fn stream_failure(output: &mut impl Output, name: &str, message: &str) -> io::Result<()> {
+    let stream: Arc<str> = name.into();
+    output.write(&Message::Failure(message::Failure {
+        message: message.to_owned(),
+        failure_type: FailureType::ConfigError,
+        stream: Some(Arc::clone(&stream)),
+        ..message::Failure::default()
+    }))?;
+    output.write(&Message::Status {
+        stream,
+        status: StreamStatus::Incomplete,
+    })
 }

@@ -1,10 +1,23 @@
 //! `lowcode run`.
 
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
 use clap::Args;
 
-use super::error::{Failure, Outcome};
+use super::error::{Failure, Outcome, say};
 use super::flags;
-use super::settings::Settings;
+use super::open::{Broken, Planned, open};
+use super::report::{self, StreamReport};
+use super::signals;
+use crate::clock::monotonic;
+use crate::engine::{self, Options, StreamOutcome};
+use crate::message::Message;
+use crate::output::{JsonlOutput, Output as _};
+
+/// Columns of the closing table.
+const WIDTH: usize = 100;
 
 const EXAMPLES: &str = "Examples:
   lowcode run asana.yaml --replay examples/asana.har
@@ -32,6 +45,106 @@ pub(super) struct Flags {
 
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let _settings = Settings::gather(&flags.source, None)?;
-    Err(Failure::wrong("`run` is not joined to the engine yet"))
+    let cancel = signals::listen(|| {})?;
+    let opened = open(&flags.source, &flags.archive, "read", cancel)?;
+    let names = opened.stream_names();
+    if let Some(unknown) = flags.stream.iter().find(|name| !names.contains(name)) {
+        return Err(Failure::wrong(format!("there is no stream `{unknown}`"))
+            .hint(format!("the manifest's streams are: {}", names.join(", "))));
+    }
+    let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
+    let Planned { plan, broken } = opened.plan(&wanted);
+    opened.tell(&broken);
+    let options = Options {
+        workers: opened.workers(&flags.threads)?,
+        limit: flags.limit,
+        read_ahead: flags.limit.is_none(),
+        probe: false,
+    };
+    let began = monotonic();
+    let mut output = JsonlOutput::new(io::stdout().lock());
+    let mut told = HashSet::new();
+    let result = engine::run(plan, Arc::clone(&opened.session), &options, &mut |message| {
+        if let Message::Failure(failure) = &message {
+            tell(failure, &mut told);
+        }
+        output.write(&message)
+    });
+    // What was read is written out whole, whatever ended the run.
+    let finished = output.finish();
+    let recorded = opened.finish();
+    let outcome = result?;
+    finished?;
+    recorded?;
+    say(&report::table(&reports(&outcome, &broken), began.elapsed().as_secs_f64(), WIDTH));
+    Ok(ending(&outcome, &broken))
+}
+
+/// Tells a stream's failure on standard error, each text once.
+fn tell(failure: &crate::message::Failure, told: &mut HashSet<String>) {
+    let text = failure.internal_message.as_ref().unwrap_or(&failure.message);
+    if told.insert(text.clone()) {
+        let stream = failure.stream.as_deref().unwrap_or_default();
+        say(&format!("error: stream `{stream}`: {text}"));
+    }
+}
+
+/// What the exit code says of a run.
+pub(super) fn ending(outcome: &engine::Outcome, broken: &[Broken]) -> Outcome {
+    if outcome.cancelled {
+        return Outcome::Interrupted;
+    }
+    let failed = outcome.streams.iter().any(|stream| !stream.errors.is_empty());
+    if failed || !broken.is_empty() {
+        Outcome::Failed
+    } else {
+        Outcome::Done
+    }
+}
+
+fn reports(outcome: &engine::Outcome, broken: &[Broken]) -> Vec<StreamReport> {
+    let mut reports: Vec<StreamReport> = outcome.streams.iter().map(stream_report).collect();
+    reports.extend(broken.iter().map(|stream| StreamReport {
+        name: stream.name.clone(),
+        status: "not readable".to_owned(),
+        ..StreamReport::default()
+    }));
+    reports
+}
+
+fn stream_report(stream: &StreamOutcome) -> StreamReport {
+    let stats = &stream.stats;
+    let status = match (stream.errors.len(), stream.finished) {
+        (0, true) if !stream.selected => "done, for its children",
+        (0, true) => "done",
+        (0, false) if stream.started => "interrupted",
+        (0, false) => "not begun",
+        _ => "failed",
+    };
+    let mut notes: Vec<String> = stats
+        .notes()
+        .into_iter()
+        .map(|(reason, count)| format!("{count} × {reason}"))
+        .collect();
+    for (count, what) in [
+        (stats.filtered.get(), "records left out by the record filter"),
+        (stats.keyless.get(), "records without the key that a child asks for"),
+    ] {
+        if count > 0 {
+            notes.push(format!("{count} {what}"));
+        }
+    }
+    if !stats.waited().is_zero() {
+        notes.push(format!("{:.1} s of waits between tries", stats.waited().as_secs_f64()));
+    }
+    StreamReport {
+        name: stream.name.to_string(),
+        records: stats.records.get(),
+        requests: stats.requests.get(),
+        retries: stats.retries.get(),
+        bytes: stats.bytes.get(),
+        seconds: stream.elapsed.as_secs_f64(),
+        status: status.to_owned(),
+        notes,
+    }
 }

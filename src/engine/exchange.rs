@@ -65,6 +65,7 @@ impl Shared {
                 }
                 Action::Ignore => {
                     stats.ignored.add(1);
+                    stats.note(session.secrets().mask(&ignored(&outcome, verdict)));
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
@@ -139,6 +140,18 @@ impl Shared {
         }
         error.message = format!("gave up after {} attempts: {}", tries.sent, error.message);
         error
+    }
+}
+
+/// Why a response was ignored, in the manifest's words where it has some.
+fn ignored(outcome: &Result<Response, TransportError>, verdict: Verdict) -> String {
+    let answer = match outcome {
+        Ok(response) => format!("status {}", response.status),
+        Err(error) => error.to_string(),
+    };
+    match verdict.message {
+        Some(message) => format!("{message} ({answer})"),
+        None => format!("response ignored: {answer}"),
     }
 }
 

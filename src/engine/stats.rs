@@ -1,6 +1,8 @@
 //! What is counted while streams are read.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Counters of one stream. Every number only grows.
@@ -26,6 +28,7 @@ pub struct StreamStats {
     pub failed: Counter,
     /// Microseconds of waits between tries, before `--wait-scale`.
     pub waited: Counter,
+    notes: Mutex<BTreeMap<String, u64>>,
 }
 
 /// A number that threads count up together.
@@ -46,6 +49,19 @@ impl Counter {
 }
 
 impl StreamStats {
+    /// Notes that something was left out, and why; equal reasons are counted.
+    pub(super) fn note(&self, reason: String) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        *notes.entry(reason).or_default() += 1;
+    }
+
+    /// What was left out: each reason, and how often.
+    #[must_use]
+    pub fn notes(&self) -> Vec<(String, u64)> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.iter().map(|(reason, count)| (reason.clone(), *count)).collect()
+    }
+
     /// Time of all waits between tries.
     #[must_use]
     pub fn waited(&self) -> Duration {
