@@ -303,6 +303,3 @@ fn fields(headers: &Headers, secrets: &Secrets) -> Value {
 fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
-
-#[cfg(test)]
-mod tests;
