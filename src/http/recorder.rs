@@ -260,8 +260,9 @@ fn begin(folder: &Path, page: &str, begun: DateTime<Utc>) -> io::Result<BufWrite
     ]);
     write!(
         file,
-        "{{\"log\":{{\"version\":\"1.2\",\"creator\":{creator},\"pages\":{pages},\"entries\":[\n"
+        "{{\"log\":{{\"version\":\"1.2\",\"creator\":{creator},"
     )?;
+    writeln!(file, "\"pages\":{pages},\"entries\":[")?;
     // A folder that takes no bytes is told now, before the first request.
     file.flush()?;
     Ok(file)
