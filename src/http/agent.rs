@@ -180,18 +180,25 @@ impl Agent {
             .content_length()
             .and_then(|length| usize::try_from(length).ok());
         let wire = Cell::new(0);
+        let broke = Cell::new(false);
         let mut reader = Counted {
             wire: &wire,
+            broke: &broke,
             body: body.into_reader(),
         };
         // A length is only believed so far: a host can claim any.
         let mut content = Vec::with_capacity(length.unwrap_or(0).min(16 << 20));
         let read = match headers.get("content-encoding") {
-            None => reader.read_to_end(&mut content),
+            None => reader.read_to_end(&mut content).map(|_| ()),
             Some(codings) => decode::decoder(codings, &mut reader)
-                .and_then(|mut decoded| decoded.read_to_end(&mut content)),
+                .and_then(|mut decoded| decoded.read_to_end(&mut content))
+                // A decoder may stop before the end, and the connection would not be kept.
+                .and_then(|_| io::copy(&mut reader, &mut io::sink()).map(|_| ())),
         };
-        read.map_err(|error| failure::of_body(error, request, &self.options))?;
+        read.map_err(|error| match broke.get() {
+            true => failure::of(error.into(), request, &self.options),
+            false => failure::of_coding(&error, request),
+        })?;
         Ok(Response {
             status: head.status.as_u16(),
             headers,
@@ -293,12 +300,17 @@ fn latin1(bytes: &[u8]) -> String {
 /// Counts what comes over the wire.
 struct Counted<'a, R> {
     wire: &'a Cell<u64>,
+    /// Did the wire fail, and not what was made of it?
+    broke: &'a Cell<bool>,
     body: R,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.body.read(buffer)?;
+        let count = self
+            .body
+            .read(buffer)
+            .inspect_err(|_| self.broke.set(true))?;
         self.wire.set(self.wire.get() + count as u64);
         Ok(count)
     }

@@ -21,13 +21,13 @@ pub(super) fn of(error: ureq::Error, request: &Request, options: &AgentOptions) 
     }
 }
 
-/// Why the body of a response did not come whole.
-pub(super) fn of_body(
-    error: io::Error,
-    request: &Request,
-    options: &AgentOptions,
-) -> TransportError {
-    of(ureq::Error::from(error), request, options)
+/// A whole body could not be decoded.
+pub(super) fn of_coding(error: &io::Error, request: &Request) -> TransportError {
+    let host = Parts::of(&request.url).host();
+    TransportError {
+        kind: TransportErrorKind::Broken,
+        message: format!("the response of {host} is not in its `Content-Encoding`: {error}"),
+    }
 }
 
 fn describe(
@@ -98,10 +98,6 @@ fn of_io(error: &io::Error, host: &str) -> (TransportErrorKind, String) {
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => (Broken, format!("{host} broke off the connection")),
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => (
-            Broken,
-            format!("the response of {host} cannot be decoded: {error}"),
-        ),
         // The resolver's errors have no kind of their own.
         _ if error.to_string().contains("lookup address") => {
             (Dns, format!("the host {host} has no address"))

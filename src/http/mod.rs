@@ -154,3 +154,6 @@ pub trait Transport: Send + Sync {
     /// When no whole response came.
     fn send(&self, request: &Request) -> Result<Response, TransportError>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -260,8 +260,9 @@ fn begin(folder: &Path, page: &str, begun: DateTime<Utc>) -> io::Result<BufWrite
     ]);
     write!(
         file,
-        "{{\"log\":{{\"version\":\"1.2\",\"creator\":{creator},\"pages\":{pages},\"entries\":[\n"
+        "{{\"log\":{{\"version\":\"1.2\",\"creator\":{creator},"
     )?;
+    writeln!(file, "\"pages\":{pages},\"entries\":[")?;
     // A folder that takes no bytes is told now, before the first request.
     file.flush()?;
     Ok(file)
@@ -303,6 +304,3 @@ fn fields(headers: &Headers, secrets: &Secrets) -> Value {
 fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
-
-#[cfg(test)]
-mod tests;

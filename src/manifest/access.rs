@@ -99,7 +99,13 @@ impl<'a> Entries<'a> {
         let Some((name, fields)) = self.target else {
             return;
         };
-        let Some(kind) = self.up.node.get("type") else {
+        let entry = self.up.node.as_map().and_then(|map| map.get("type"));
+        let Some(Entry {
+            node: kind,
+            injected: false,
+            ..
+        }) = entry
+        else {
             return;
         };
         if fields.contains(&"type") || kind.as_str() == Some(name) {

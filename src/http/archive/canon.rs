@@ -20,8 +20,11 @@ pub(super) struct Canon {
     pub(super) body: Body,
 }
 
-/// Decoded and sorted.
-type Pairs = Vec<(String, String)>;
+/// A decoded name and value.
+type Pair = (String, String);
+
+/// Sorted.
+type Pairs = Vec<Pair>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Body {
@@ -211,10 +214,7 @@ fn pairs_fit(recorded: &Pairs, asked: &Pairs) -> bool {
     unmatched(recorded, asked) == (Vec::new(), Vec::new())
 }
 
-fn unmatched<'a>(
-    recorded: &'a Pairs,
-    asked: &'a Pairs,
-) -> (Vec<&'a (String, String)>, Vec<&'a (String, String)>) {
+fn unmatched<'a>(recorded: &'a Pairs, asked: &'a Pairs) -> (Vec<&'a Pair>, Vec<&'a Pair>) {
     let mut left: Vec<_> = asked.iter().collect();
     let (masked, plain): (Vec<_>, Vec<_>) = recorded.iter().partition(|(_, v)| v.contains(MASK));
     let mut missing = Vec::new();

@@ -17,7 +17,7 @@ pub(super) struct Har {
 
 #[derive(Deserialize)]
 pub(super) struct Log {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub(super) creator: Creator,
     pub(super) entries: Vec<Entry>,
     #[serde(rename = "_lowcode")]

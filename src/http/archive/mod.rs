@@ -298,6 +298,3 @@ pub(in crate::http) fn mask_body(body: &[u8], kind: Option<&str>, secrets: &Secr
     }
     masked.into_bytes()
 }
-
-#[cfg(test)]
-mod tests;

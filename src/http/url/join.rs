@@ -169,11 +169,9 @@ pub fn urljoin(base: &str, url: &str) -> String {
         all.extend(path.split('/'));
         // Empty segments would double the slashes where the two paths meet.
         let last = all.len() - 1;
-        let inner = |(at, segment): (usize, &'_ str)| at == 0 || at >= last || !segment.is_empty();
-        let kept: Vec<bool> = all.iter().map(|s| *s).enumerate().map(inner).collect();
-        let mut kept = kept.into_iter();
-        all.retain(|_| kept.next().unwrap_or(true));
-        all
+        let kept = |&(at, segment): &(usize, &str)| at == 0 || at == last || !segment.is_empty();
+        let all = all.into_iter().enumerate().filter(kept);
+        all.map(|(_, segment)| segment).collect()
     };
     let mut resolved: Vec<&str> = Vec::with_capacity(segments.len());
     for segment in &segments {

@@ -1,0 +1,224 @@
+//! `SubstreamPartitionRouter`.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::component::ComponentError;
+use crate::component::dpath::Glob;
+use crate::component::extractor::eval_path;
+use crate::component::requester::{RequestOption, RequestParts};
+use crate::component::unknown::Unknown;
+use crate::manifest::Raw;
+use crate::message::{Data, StreamSlice};
+use crate::template::{Config, Template, scope};
+
+/// Reads the stream once for each record of its parent streams.
+///
+/// As airbyte-cdk 7.39.1, `substream_partition_router.py`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct SubstreamPartitionRouter {
+    /// The parents, read one after the other.
+    parent_stream_configs: Vec<ParentStreamConfig>,
+}
+
+/// A parent stream, and what of its records makes a partition.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ParentStreamConfig {
+    /// The parent stream, mostly a `$ref` to one.
+    stream: Raw,
+    /// Path of the key in the parent's records, with `/` between its fields. A record without it
+    /// makes no partition.
+    parent_key: Template<scope::ConfigOnly>,
+    /// Name of the key, as in `{{ stream_partition['project_id'] }}`.
+    partition_field: Template<scope::ConfigOnly>,
+    /// Where requests carry the key. Unset: nowhere, unless a template asks for it.
+    #[serde(default)]
+    request_option: Option<RequestOption>,
+    /// Paths of further fields of the parent's records, as lists of keys. Templates read them in
+    /// `stream_slice.extra_fields` by their path with dots; a missing one is null.
+    #[serde(default)]
+    extra_fields: Option<Vec<Vec<Template<scope::ConfigOnly>>>>,
+    /// Whether the parent is read incrementally, with its state inside the state of this stream.
+    /// It has no effect on a stream without `incremental_sync`. Default: false.
+    #[serde(default)]
+    incremental_dependency: Option<bool>,
+    /// Not known yet.
+    #[serde(default)]
+    #[schemars(skip)]
+    #[expect(dead_code, reason = "it only has to be refused")]
+    lazy_read_pointer: Option<Unknown>,
+}
+
+impl SubstreamPartitionRouter {
+    /// The parents, in order.
+    #[must_use]
+    pub fn parents(&self) -> &[ParentStreamConfig] {
+        &self.parent_stream_configs
+    }
+
+    pub(super) fn share(
+        &self,
+        slice: &Arc<StreamSlice>,
+        config: &Config,
+    ) -> Result<RequestParts, ComponentError> {
+        let mut parts = RequestParts::default();
+        for parent in &self.parent_stream_configs {
+            if let Some(option) = &parent.request_option
+                && let Some(value) = slice.get(&parent.field(config)?)
+                && super::is_truthy(value)
+            {
+                option.inject(&mut parts, value.clone(), config)?;
+            }
+        }
+        Ok(parts)
+    }
+}
+
+impl ParentStreamConfig {
+    /// The parent stream, not decoded yet.
+    #[must_use]
+    pub fn stream(&self) -> &Raw {
+        &self.stream
+    }
+
+    /// Whether the parent is to be read incrementally.
+    #[must_use]
+    pub fn incremental_dependency(&self) -> bool {
+        self.incremental_dependency.unwrap_or(false)
+    }
+
+    /// The partition that a parent's record makes; none when it lacks the key. `parent_slice` is
+    /// the slice in which the record was read.
+    ///
+    /// # Errors
+    /// When a template fails, or a path matches more than one value.
+    pub fn partition_of(
+        &self,
+        parent: &Data,
+        parent_slice: &StreamSlice,
+        config: &Config,
+    ) -> Result<Option<StreamSlice>, ComponentError> {
+        let scope = scope::ConfigOnly {
+            config: config.clone(),
+        };
+        let key = Glob::split(&self.parent_key.text(&scope)?)?;
+        let Some(value) = value_at(parent, &key)? else {
+            return Ok(None);
+        };
+        let mut partition = Map::new();
+        partition.insert(self.field(config)?, value);
+        partition.insert(
+            "parent_slice".to_owned(),
+            Value::Object(parent_slice.partition.clone()),
+        );
+        Ok(Some(StreamSlice {
+            partition,
+            cursor_slice: Map::new(),
+            extra_fields: self.extra_fields_of(parent, config)?,
+        }))
+    }
+
+    fn extra_fields_of(
+        &self,
+        parent: &Data,
+        config: &Config,
+    ) -> Result<Map<String, Value>, ComponentError> {
+        let mut fields = Map::new();
+        for path in self.extra_fields.iter().flatten() {
+            let path = eval_path(path, config)?;
+            let name: Vec<String> = path.iter().map(segment_text).collect();
+            let value = value_at(parent, &Glob::new(&path)?)?;
+            fields.insert(name.join("."), value.unwrap_or(Value::Null));
+        }
+        Ok(fields)
+    }
+
+    fn field(&self, config: &Config) -> Result<String, ComponentError> {
+        let scope = scope::ConfigOnly {
+            config: config.clone(),
+        };
+        Ok(self.partition_field.text(&scope)?)
+    }
+}
+
+fn segment_text(segment: &Value) -> String {
+    match segment {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The value at a path of a record. Of a record that is still text, only that value is parsed.
+fn value_at(record: &Data, path: &Glob) -> Result<Option<Value>, ComponentError> {
+    if let Some(text) = record.text() {
+        return Ok(path.get(text)?.map(|found| found.value()));
+    }
+    let keys = path.keys().unwrap_or_default();
+    if let Some(found) = record.get_path(&keys).filter(|_| !keys.is_empty()) {
+        return Ok(Some(found));
+    }
+    Ok(path.get(&&record.to_value())?.cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::component::testing::{from_yaml, mistakes};
+    use crate::message::Text;
+
+    const YAML: &str = "
+stream: {type: DeclarativeStream, name: parents}
+parent_key: '{{ config.key }}'
+partition_field: project
+extra_fields: [[name], [owner, 'id']]
+";
+
+    fn partition(record: &str) -> Option<Value> {
+        let parent: ParentStreamConfig = from_yaml(YAML);
+        let config = Config::new(json!({"key": "ids/gid"}), Arc::new(Clock::system()));
+        let mut parent_slice = StreamSlice::default();
+        parent_slice.partition.insert("ws".to_owned(), json!(1));
+        let text = Text::parse(record.as_bytes().to_vec(), 0).unwrap();
+        let as_text = parent
+            .partition_of(&Data::from_text(text.clone()), &parent_slice, &config)
+            .unwrap();
+        let as_tree = parent
+            .partition_of(&Data::from_value(text.value()), &parent_slice, &config)
+            .unwrap();
+        assert_eq!(as_text, as_tree);
+        as_text.map(|s| json!([s.partition, s.extra_fields]))
+    }
+
+    #[test]
+    fn a_record_makes_a_partition_inside_its_parent() {
+        assert_eq!(
+            partition(r#"{"ids": {"gid": "7"}, "name": "n", "owner": null}"#),
+            Some(json!([
+                {"project": "7", "parent_slice": {"ws": 1}},
+                {"name": "n", "owner.id": null}
+            ]))
+        );
+    }
+
+    #[test]
+    fn a_record_without_the_key_makes_none_but_null_is_a_key() {
+        assert_eq!(partition(r#"{"ids": {}}"#), None);
+        let partition = partition(r#"{"ids": {"gid": null}}"#).unwrap();
+        assert_eq!(partition[0]["project"], Value::Null);
+    }
+
+    #[test]
+    fn lazy_reading_is_refused_where_it_stands() {
+        let lazy = format!("{YAML}lazy_read_pointer: [items]\n");
+        let mistakes_found = mistakes::<ParentStreamConfig>(&lazy);
+        assert_eq!(mistakes_found.len(), 1, "{mistakes_found:?}");
+        let empty = format!("{YAML}lazy_read_pointer: []\n");
+        assert!(mistakes::<ParentStreamConfig>(&empty).is_empty());
+    }
+}

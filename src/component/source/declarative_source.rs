@@ -1,0 +1,237 @@
+//! `DeclarativeSource`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Check, ConcurrencyLevel, Spec};
+use crate::component::stream::Stream;
+use crate::manifest::{self, Error, Node, Place, Raw};
+
+/// The manifest of a source of data.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct DeclarativeSource {
+    /// Version of the language that the manifest was written for.
+    version: String,
+    /// What a check of the connection reads.
+    check: Raw,
+    /// The streams on offer.
+    #[serde(default)]
+    streams: Option<Vec<Raw>>,
+    /// Not known to this version.
+    #[serde(default)]
+    dynamic_streams: Option<Vec<Raw>>,
+    /// Which settings the manifest takes.
+    #[serde(default)]
+    spec: Option<Raw>,
+    /// How many partitions are read at the same time.
+    #[serde(default)]
+    concurrency_level: Option<Raw>,
+    /// Not known to this version: requests are not limited beforehand.
+    #[serde(default)]
+    api_budget: Option<Raw>,
+    /// Not known to this version: streams of a group may be read at the same time.
+    #[serde(default)]
+    stream_groups: Option<Raw>,
+    /// How many asynchronous jobs run at the same time; no component known yet starts any.
+    #[serde(default)]
+    pub max_concurrent_async_job_count: Option<Raw>,
+    /// Components that others refer to.
+    #[serde(default)]
+    pub definitions: Option<Raw>,
+    /// JSON schemas that others refer to.
+    #[serde(default)]
+    pub schemas: Option<Raw>,
+    /// For platforms.
+    #[serde(default)]
+    pub metadata: Option<Raw>,
+    /// What the source is.
+    #[serde(default)]
+    pub description: Option<Raw>,
+}
+
+/// A stream before it is decoded.
+#[derive(Debug, Clone)]
+pub struct StreamNode {
+    /// Its name, as far as it can be told; empty otherwise.
+    pub name: String,
+    /// The stream as it was written.
+    pub node: Node,
+}
+
+impl StreamNode {
+    fn new(node: &Node) -> Self {
+        let name = node.get("name").and_then(Node::as_str);
+        Self {
+            name: name.unwrap_or_default().to_owned(),
+            node: node.clone(),
+        }
+    }
+
+    /// Decodes the stream.
+    ///
+    /// # Errors
+    /// All mistakes in it; each says that it hits this stream.
+    pub fn decode(&self) -> Result<Stream, Vec<Error>> {
+        manifest::decode(&self.node).map_err(|errors| {
+            let hits = |error: Error| error.in_stream(&self.name);
+            errors.into_iter().map(hits).collect()
+        })
+    }
+}
+
+/// A part of the manifest that this version passes over: the streams are read without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// What is passed over, and what that means.
+    pub message: String,
+    /// Where it stands.
+    pub at: Place,
+    /// The streams that it hits; none means all.
+    pub streams: Vec<String>,
+}
+
+impl DeclarativeSource {
+    /// Version of the language that the manifest was written for.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The streams on offer, those that cannot be decoded too, in the order of the manifest.
+    #[must_use]
+    pub fn streams(&self) -> Vec<StreamNode> {
+        let known = self.streams.iter().flatten();
+        let dynamic = self.dynamic_streams.iter().flatten();
+        known
+            .chain(dynamic)
+            .map(|raw| StreamNode::new(&raw.0))
+            .collect()
+    }
+
+    /// What a check reads.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub fn check(&self) -> Result<Check, Vec<Error>> {
+        manifest::decode(&self.check.0)
+    }
+
+    /// Which settings the manifest takes, if it says so.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub fn spec(&self) -> Result<Option<Spec>, Vec<Error>> {
+        let node = self.spec.as_ref().map(|raw| &raw.0);
+        node.map(manifest::decode).transpose()
+    }
+
+    /// How many partitions are read at the same time, if the manifest says so.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub fn concurrency_level(&self) -> Result<Option<ConcurrencyLevel>, Vec<Error>> {
+        let node = self.concurrency_level.as_ref().map(|raw| &raw.0);
+        node.map(manifest::decode).transpose()
+    }
+
+    /// What this version passes over.
+    #[must_use]
+    pub fn ignored(&self) -> Vec<Ignored> {
+        let mut ignored = Vec::new();
+        if let Some(Raw(node)) = &self.api_budget {
+            ignored.push(Ignored {
+                message: "`api_budget` is not known to this version: requests are not limited \
+                          before the API asks for it"
+                    .to_owned(),
+                at: node.at.clone(),
+                streams: Vec::new(),
+            });
+        }
+        let groups = self.stream_groups.as_ref().and_then(|raw| raw.0.as_map());
+        for (name, entry) in groups.into_iter().flatten() {
+            ignored.push(Ignored {
+                message: format!(
+                    "`stream_groups` are not known to this version: the streams of `{name}` may \
+                     be read at the same time"
+                ),
+                at: entry.key_at.clone(),
+                streams: members(&entry.node),
+            });
+        }
+        ignored
+    }
+}
+
+/// Names of the streams of a group.
+fn members(group: &Node) -> Vec<String> {
+    let streams = group.get("streams").and_then(Node::as_seq);
+    let names = streams.into_iter().flatten().filter_map(|stream| {
+        let name = stream.get("name").unwrap_or(stream);
+        name.as_str().map(str::to_owned)
+    });
+    names.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::testing::from_yaml;
+
+    const YAML: &str = "
+type: DeclarativeSource
+version: 7.0.0
+check: {type: CheckStream, stream_names: [a]}
+spec:
+  type: Spec
+  connection_specification: {type: object}
+  advanced_auth: {auth_flow_type: oauth2.0, predicate_key: [a, b]}
+streams:
+  - {type: DeclarativeStream, name: a, retriever: {type: AsyncRetriever}}
+  - {type: ConditionalStreams, name: b}
+dynamic_streams:
+  - {type: DynamicDeclarativeStream, name: c}
+api_budget: {type: HTTPAPIBudget, policies: []}
+stream_groups: {g: {streams: [a, {name: b}]}}
+";
+
+    #[test]
+    fn each_stream_has_its_own_mistakes() {
+        let source: DeclarativeSource = from_yaml(YAML);
+        let streams = source.streams();
+        assert_eq!(streams.len(), 3);
+        for (stream, kind) in streams.iter().zip([
+            "AsyncRetriever",
+            "ConditionalStreams",
+            "DynamicDeclarativeStream",
+        ]) {
+            let errors = stream.decode().unwrap_err();
+            let error = &errors[0];
+            assert!(error.message.contains(kind), "{error}");
+            assert_eq!(error.streams, [stream.name.as_str()]);
+        }
+    }
+
+    #[test]
+    fn what_is_passed_over_is_told() {
+        let source: DeclarativeSource = from_yaml(YAML);
+        let ignored = source.ignored();
+        assert_eq!(ignored.len(), 2);
+        assert!(ignored[0].message.contains("api_budget"));
+        assert_eq!(ignored[1].streams, ["a", "b"]);
+    }
+
+    #[test]
+    fn the_spec_in_the_protocols_words() {
+        let source: DeclarativeSource = from_yaml(YAML);
+        let spec = source.spec().unwrap().unwrap();
+        assert_eq!(
+            serde_json::to_value(spec.message()).unwrap(),
+            serde_json::json!({
+                "connectionSpecification": {"type": "object"},
+                "supportsNormalization": false,
+                "supportsDBT": false,
+                "advanced_auth": {"auth_flow_type": "oauth2.0", "predicate_key": ["a", "b"]},
+            })
+        );
+    }
+}

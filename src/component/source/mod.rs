@@ -1,0 +1,14 @@
+//! The manifest as a whole: what it offers, how it is checked, which settings it takes.
+//!
+//! In: the root of a resolved document. Out: its parts, each of which is decoded by itself, so
+//! that a mistake in one leaves the others usable.
+
+mod check;
+mod concurrency_level;
+mod declarative_source;
+mod spec;
+
+pub use check::{Check, CheckStream};
+pub use concurrency_level::ConcurrencyLevel;
+pub use declarative_source::{DeclarativeSource, Ignored, StreamNode};
+pub use spec::{AuthFlow, Spec};

@@ -1,0 +1,163 @@
+//! `DeclarativeStream`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::PrimaryKey;
+use crate::component::ComponentError;
+use crate::component::one_or_many::OneOrMany;
+use crate::component::retriever::Retriever;
+use crate::component::schema_loader::{Loading, ReadFile, SchemaLoader, load_all, load_default};
+use crate::component::transformation::Transformation;
+use crate::component::unknown::Unknown;
+use crate::manifest::Raw;
+use crate::message::{CatalogStream, SyncMode};
+use crate::template::Config;
+
+/// Records of one kind from an API.
+///
+/// As airbyte-cdk 7.39.1, `default_stream.py`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct DeclarativeStream {
+    /// Name of the stream. A `name` in `$parameters` does as well.
+    #[serde(default)]
+    name: Option<String>,
+    /// Which fields tell the records apart. Unset: none.
+    #[serde(default)]
+    primary_key: Option<PrimaryKey>,
+    /// How the records are retrieved.
+    retriever: Retriever,
+    /// Where the JSON schema comes from: one loader, or a list whose properties are put together.
+    /// Unset: the file `schemas/NAME.json` beside the manifest if there is one, else no schema.
+    #[serde(default)]
+    schema_loader: Option<OneOrMany<SchemaLoader>>,
+    /// Changes made to each record, one after the other.
+    #[serde(default)]
+    transformations: Option<Vec<Transformation>>,
+    /// Not known yet.
+    #[serde(default)]
+    #[schemars(skip)]
+    #[expect(dead_code, reason = "it only has to be refused")]
+    incremental_sync: Option<Unknown>,
+    /// Changes to an input state of an older form; without `incremental_sync` there is none.
+    #[serde(default)]
+    pub state_migrations: Option<Raw>,
+    /// Not known yet.
+    #[serde(default)]
+    #[schemars(skip)]
+    #[expect(dead_code, reason = "it only has to be refused")]
+    file_uploader: Option<Unknown>,
+}
+
+impl DeclarativeStream {
+    /// Name of the stream.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Fields that tell the records apart; none when the manifest names none.
+    #[must_use]
+    pub fn primary_key(&self) -> &[String] {
+        self.primary_key.as_ref().map_or(&[], |key| &key.0)
+    }
+
+    /// How the records are retrieved.
+    #[must_use]
+    pub fn retriever(&self) -> &Retriever {
+        &self.retriever
+    }
+
+    /// Changes made to each record, in order.
+    #[must_use]
+    pub fn transformations(&self) -> &[Transformation] {
+        self.transformations.as_deref().unwrap_or_default()
+    }
+
+    /// The JSON schema of the records. `read` reads a file by its path relative to the manifest.
+    ///
+    /// # Errors
+    /// When a loader fails; a stream without loaders has an empty schema at worst.
+    pub fn schema(&self, config: &Config, read: &ReadFile<'_>) -> Result<Value, ComponentError> {
+        let with = Loading {
+            config,
+            stream: self.name(),
+            read,
+        };
+        match &self.schema_loader {
+            Some(OneOrMany::One(loader)) => loader.load(&with),
+            Some(OneOrMany::Many(loaders)) if !loaders.is_empty() => load_all(loaders, &with),
+            _ => Ok(load_default(&with)),
+        }
+    }
+
+    /// What the catalog says about the stream.
+    #[must_use]
+    pub fn catalog_entry(&self, schema: Value) -> CatalogStream {
+        let key = self.primary_key();
+        CatalogStream {
+            name: self.name().to_owned(),
+            json_schema: schema,
+            supported_sync_modes: vec![SyncMode::FullRefresh],
+            source_defined_primary_key: (!key.is_empty())
+                .then(|| key.iter().map(|field| vec![field.clone()]).collect()),
+            is_resumable: Some(false),
+            is_file_based: Some(false),
+            ..CatalogStream::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::component::testing::{from_yaml, mistakes};
+
+    const RETRIEVER: &str = "
+retriever:
+  type: SimpleRetriever
+  requester: {type: HttpRequester, url_base: 'https://a.example', path: /x}
+  record_selector:
+    type: RecordSelector
+    extractor: {type: DpathExtractor, field_path: []}
+";
+
+    #[test]
+    fn a_catalog_entry_as_the_reference_writes_it() {
+        let yaml = format!(
+            "type: DeclarativeStream\n$parameters: {{name: users}}\nprimary_key: [a, b]\n\
+             schema_loader: {{type: InlineSchemaLoader, schema: {{type: object}}}}{RETRIEVER}"
+        );
+        let stream: DeclarativeStream = from_yaml(&yaml);
+        let config = Config::new(json!({}), Arc::new(Clock::system()));
+        let none = |_: &str| Err(std::io::ErrorKind::NotFound.into());
+        let schema = stream.schema(&config, &none).unwrap();
+        assert_eq!(
+            serde_json::to_value(stream.catalog_entry(schema)).unwrap(),
+            json!({
+                "name": "users",
+                "json_schema": {"type": "object"},
+                "supported_sync_modes": ["full_refresh"],
+                "source_defined_primary_key": [["a"], ["b"]],
+                "is_resumable": false,
+                "is_file_based": false,
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_told_where_it_stands() {
+        let yaml = format!(
+            "type: DeclarativeStream{RETRIEVER}incremental_sync:\n  type: DatetimeBasedCursor\n"
+        );
+        let mistakes = mistakes::<DeclarativeStream>(&yaml);
+        assert_eq!(mistakes.len(), 1);
+        assert!(mistakes[0].contains("`DatetimeBasedCursor` is not known"), "{mistakes:?}");
+    }
+}

@@ -1,1 +1,0 @@
-//! A replay of archives of many makes.
