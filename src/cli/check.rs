@@ -6,9 +6,10 @@ use clap::Args;
 
 use super::error::{Failure, Outcome, say};
 use super::flags;
-use super::open::{Opened, Planned, open};
+use super::open::{Opened, Planned, open, wrong_manifest};
 use super::read::protocol;
 use super::signals;
+use crate::component::source::Check;
 use crate::engine::{self, Options};
 use crate::message::{CheckStatus, ConnectionStatus, Message};
 use crate::output::Output as _;
@@ -68,7 +69,10 @@ enum Verdict {
 
 fn check(opened: &Opened) -> Result<Verdict, Failure> {
     let names = opened.stream_names();
-    for name in opened.source.check.stream_names(&opened.config) {
+    let Check::CheckStream(check) = (opened.source.check())
+        .map_err(|errors| wrong_manifest(errors, &opened.manifest))?;
+    let wanted = check.stream_names(opened.config.json()).map_err(Failure::wrong)?;
+    for name in wanted {
         if !names.contains(&name) {
             return Ok(Verdict::Wrong(format!(
                 "`check` names the stream `{name}`, which the manifest has not; its streams are: {}",

@@ -1,7 +1,5 @@
 //! `lowcode discover`.
 
-use std::path::Path;
-
 use clap::Args;
 
 use super::error::{Failure, Outcome};
@@ -35,16 +33,13 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let mut output = protocol(&opened.settings.clock);
     let Planned { plan, broken } = opened.plan(&|_| true);
     opened.tell(&broken);
-    let folder = opened.settings.manifest.folder.clone();
-    let read = move |path: &str| {
-        let path = folder.as_deref().unwrap_or(Path::new("")).join(path);
-        std::fs::read_to_string(path)
-    };
     let mut streams = Vec::new();
     for node in plan.nodes.iter().filter(|node| node.selected) {
-        let entry = node.stream.catalog_entry(&opened.config, &read);
-        streams.push(entry.map_err(Failure::wrong)?);
+        let schema = node.stream.schema(&opened.config, &|path| opened.read(path));
+        streams.push(node.stream.catalog_entry(schema.map_err(Failure::wrong)?));
     }
+    let names = opened.stream_names();
+    streams.sort_by_key(|stream| names.iter().position(|name| *name == stream.name));
     opened.finish()?;
     output.write(&Message::Catalog(Catalog { streams }))?;
     output.finish()?;

@@ -3,6 +3,8 @@
 //! The part that all verbs which talk to an API share.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,12 +15,12 @@ use super::flags;
 use super::instant;
 use super::secrets;
 use super::settings::{Recorded, Settings, read_text, variable};
-use crate::component::source::DeclarativeSource;
+use crate::component::source::{DeclarativeSource, StreamNode};
 use crate::engine::Session;
 use crate::http::{
     Agent, AgentOptions, Archive, Proxies, RecordOptions, Recorder, Secrets, Transport,
 };
-use crate::manifest::{self, Manifest, Node};
+use crate::manifest::{self, Manifest};
 use crate::plan::{Plan, Planner, StreamFailure};
 use crate::template::Config;
 
@@ -52,12 +54,13 @@ pub(super) fn open(
 
     let values = Value::Object(settings.config.clone());
     let secrets = Secrets::default();
-    if let Some(spec) = &source.spec {
-        let schema = &spec.connection_specification;
-        if let Some(warning) = settings.validate(schema)? {
+    let spec = source.spec().map_err(|errors| wrong_manifest(errors, &manifest))?;
+    if let Some(spec) = spec {
+        let schema = spec.connection_specification();
+        if let Some(warning) = settings.validate(&schema)? {
             say(&format!("warning: {warning}"));
         }
-        for secret in secrets::values(schema, &values) {
+        for secret in secrets::values(&schema, &values) {
             secrets.add(&secret);
         }
     }
@@ -101,7 +104,8 @@ pub(super) fn load(text: &str, name: &str) -> Result<Manifest, Failure> {
     })
 }
 
-fn wrong_manifest(errors: Vec<manifest::Error>, manifest: &Manifest) -> Failure {
+/// The mistakes of a manifest, drawn.
+pub(super) fn wrong_manifest(errors: Vec<manifest::Error>, manifest: &Manifest) -> Failure {
     let errors = manifest::merge(errors);
     Failure::all_wrong(errors.iter().map(|error| error.render(manifest.source())))
 }
@@ -164,25 +168,25 @@ impl Broken {
 impl Opened {
     /// The names of all streams, in the manifest's order.
     pub(super) fn stream_names(&self) -> Vec<String> {
-        let names = self.source.streams.iter().map(|node| self.stream_name(node));
-        names.collect()
+        self.source.streams().into_iter().map(|stream| stream.name).collect()
     }
 
-    /// What a stream is called, as far as its node says.
-    fn stream_name(&self, node: &Node) -> String {
-        node.get("name").and_then(Node::text).unwrap_or_default()
+    /// Reads a file by its path relative to the manifest.
+    pub(super) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let folder = self.settings.manifest.folder.as_deref();
+        std::fs::read(folder.unwrap_or(Path::new("")).join(path))
     }
 
     /// Plans the streams for which `wanted` holds.
     pub(super) fn plan(&self, wanted: &dyn Fn(&str) -> bool) -> Planned {
-        let mut planner = Planner::new(&self.config);
+        let read = |path: &str| self.read(path);
+        let mut planner = Planner::new(&self.config, &read);
         let mut broken = Vec::new();
-        for node in &self.source.streams {
-            let name = self.stream_name(node);
+        for StreamNode { name, node } in self.source.streams() {
             if !wanted(&name) {
                 continue;
             }
-            if let Err(mistakes) = planner.select(node) {
+            if let Err(mistakes) = planner.select(&node) {
                 broken.push(Broken { name, mistakes });
             }
         }
@@ -229,9 +233,10 @@ impl Opened {
         if let Some(given) = threads.concurrency {
             return Ok(given.get());
         }
-        match &self.source.concurrency_level {
+        let level = self.source.concurrency_level();
+        match level.map_err(|errors| wrong_manifest(errors, &self.manifest))? {
             None => Ok(crate::engine::Options::default().workers),
-            Some(level) => level.threads(&self.config).map_err(Failure::wrong),
+            Some(level) => level.level(&self.config).map_err(Failure::wrong),
         }
     }
 }

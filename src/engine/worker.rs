@@ -5,14 +5,28 @@ use super::exchange::Answer;
 use super::read::PartitionRead;
 use super::turn::Turns;
 use super::{Event, Shared};
-use crate::component::record_filter::Selection;
+use crate::component::ComponentError;
+use crate::component::decoder::Page;
+use crate::component::paginator::{PageInfo, Paginator};
+use crate::component::record_filter::{Selecting, Selection};
+use crate::http::Response;
 use crate::message::{Data, StreamSlice};
-use crate::plan::{Input, StreamNode};
+use crate::plan::StreamNode;
+use crate::template::{self, Config};
+use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// How often the pagination of one partition may start again before it is called a loop.
 const RESET_LIMIT: u32 = 10;
+
+/// A page that came, and what it was asked for with.
+struct Around<'a> {
+    response: &'a Response,
+    page: &'a Page,
+    slice: &'a Arc<StreamSlice>,
+    token: Option<&'a Value>,
+}
 
 impl Shared {
     /// Works until nothing is left to do.
@@ -61,11 +75,12 @@ impl Shared {
             return Ok(());
         }
         let node = &self.plan.nodes[stream];
-        let retriever = &node.stream.retriever;
+        let retriever = node.retriever();
+        let paginator = retriever.paginator();
         let config = &self.session.config;
         if read.page == 0 {
             self.send(Event::Started { stream });
-            read.token = retriever.initial_token(config)?;
+            read.token = initial_token(paginator, config)?;
         }
         let response = match self.exchange(stream, retriever, &read)? {
             Answer::Page(response) => response,
@@ -78,7 +93,7 @@ impl Shared {
                     )));
                 }
                 *handed_on = true;
-                let token = retriever.initial_token(config)?;
+                let token = initial_token(paginator, config)?;
                 drop(read.turns.wait(read.page));
                 self.schedule.resume(read.after(token));
                 return Ok(());
@@ -92,15 +107,17 @@ impl Shared {
         // Differs: its page token counts, so that an API which hands out its first token with an
         // error status, as Asana's events do with 412, can be read.
         let readable = response.status < 400;
-        let page = retriever.page(response)?;
+        let mut response = response;
+        let page = retriever.decode(std::mem::take(&mut response.body));
         let (turns, number) = (Arc::clone(&read.turns), read.page);
         let (slice, token) = (Arc::clone(&read.slice), read.token.clone());
 
         // The next page is asked for before this one is worked on, if its token can be known.
         let mut read = Some(read);
         let mut token_error = None;
-        if self.options.read_ahead && !retriever.needs_records() {
-            match retriever.next_token(&page, &slice, None, token.as_ref(), config) {
+        let around = Around { response: &response, page: &page, slice: &slice, token: token.as_ref() };
+        if self.options.read_ahead && !paginator.is_some_and(Paginator::needs_records) {
+            match self.next_token(paginator, &around, None) {
                 Ok(Some(next)) => {
                     if let Some(read) = read.take() {
                         self.schedule.resume(read.after(Some(next)));
@@ -112,32 +129,63 @@ impl Shared {
             }
         }
 
-        let selection = if readable {
-            retriever.select(&page, &slice, token.as_ref(), &node.stream, config)?
+        let selecting = Selecting {
+            slice: &slice,
+            token: None,
+            transformations: node.stream.transformations(),
+            schema: node.schema.as_ref(),
+            config,
+        };
+        let (selection, select_error) = if readable {
+            match retriever.record_selector().select(&page, &selecting) {
+                Ok(selection) => (selection, None),
+                Err(error) => (error.before, Some(error.error)),
+            }
         } else {
-            Selection::default()
+            (Selection::default(), None)
         };
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
-        self.stats[stream].filtered.add(selection.filtered);
-        let last = selection.records.last().cloned();
         let count = selection.records.len() as u64;
+        self.stats[stream].filtered.add(selection.read.saturating_sub(count));
+        let last = selection.records.last().cloned();
         self.feed(node, stream, &slice, &selection.records)?;
         self.hand_out(node, stream, selection.records);
         drop(turn);
 
-        if let Some(error) = token_error {
+        if let Some(error) = select_error.or(token_error) {
             return Err(error.into());
         }
-        if let Some(read) = read {
-            let seen = Some((count, last.as_ref()));
-            if let Some(next) = retriever.next_token(&page, &slice, seen, token.as_ref(), config)? {
-                self.schedule.resume(read.after(Some(next)));
-                *handed_on = true;
-            }
+        if let Some(read) = read
+            && let Some(next) = self.next_token(paginator, &around, Some((count, last.as_ref())))?
+        {
+            self.schedule.resume(read.after(Some(next)));
+            *handed_on = true;
         }
         Ok(())
+    }
+
+    /// What asks for the page after this one; `seen` is the number of its records, and the last.
+    fn next_token(
+        &self,
+        paginator: Option<&Paginator>,
+        around: &Around<'_>,
+        seen: Option<(u64, Option<&Data>)>,
+    ) -> Result<Option<Value>, ComponentError> {
+        let Some(paginator) = paginator else {
+            return Ok(None);
+        };
+        let (last_page_size, last_record) = seen.unwrap_or_default();
+        let page = PageInfo {
+            response: around.response,
+            body: template::lazy(Arc::new(around.page.first().clone())),
+            last_page_size,
+            last_record,
+            config: &self.session.config,
+            slice: around.slice,
+        };
+        paginator.next_token(&page, around.token)
     }
 
     /// Gives each child the partitions that these records make.
@@ -150,8 +198,7 @@ impl Shared {
     ) -> Result<(), ReadError> {
         for edge in &node.children {
             let child = &self.plan.nodes[edge.child];
-            debug_assert!(matches!(child.inputs[edge.input], Input::Parents(_)));
-            let Some(parent) = child.stream.retriever.parent(edge.input, edge.parent) else {
+            let Some(parent) = child.parent(edge) else {
                 continue;
             };
             let mut slices = Vec::with_capacity(records.len());
@@ -203,6 +250,14 @@ impl Shared {
             ))
         }
     }
+}
+
+/// What asks for the first page.
+fn initial_token(
+    paginator: Option<&Paginator>,
+    config: &Config,
+) -> Result<Option<Value>, ComponentError> {
+    paginator.map_or(Ok(None), |paginator| paginator.initial_token(config))
 }
 
 /// The slice as a person reads it: JSON, or nothing for a stream with one partition.

@@ -3,9 +3,12 @@
 use super::{Edge, Input, Plan, StreamNode};
 use crate::component::ComponentError;
 use crate::component::partition_router::PartitionRouter;
-use crate::component::stream::DeclarativeStream;
+use crate::component::retriever::Retriever;
+use crate::component::schema_loader::ReadFile;
+use crate::component::stream::{DeclarativeStream, Stream};
 use crate::manifest::{self, Node};
 use crate::template::Config;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,6 +18,7 @@ const DEPTH_LIMIT: usize = 64;
 /// Puts a plan together.
 pub struct Planner<'a> {
     config: &'a Config,
+    read: &'a ReadFile<'a>,
     plan: Plan,
     /// Streams planned so far by their document, places aside.
     known: HashMap<String, Result<usize, Vec<StreamFailure>>>,
@@ -30,11 +34,13 @@ pub enum StreamFailure {
 }
 
 impl<'a> Planner<'a> {
-    /// A planner for streams that see `config`.
+    /// A planner for streams that see `config`; `read` reads a file by its path relative to the
+    /// manifest.
     #[must_use]
-    pub fn new(config: &'a Config) -> Self {
+    pub fn new(config: &'a Config, read: &'a ReadFile<'a>) -> Self {
         Self {
             config,
+            read,
             plan: Plan::default(),
             known: HashMap::new(),
         }
@@ -94,14 +100,13 @@ impl<'a> Planner<'a> {
     }
 
     fn add_new(&mut self, node: &Node, level: usize) -> Result<usize, Vec<StreamFailure>> {
-        let stream: DeclarativeStream = manifest::decode(node)
+        let stream: Stream = manifest::decode(node)
             .map_err(|errors| errors.into_iter().map(StreamFailure::Manifest).collect::<Vec<_>>())?;
-        let name = stream
-            .name(self.config)
-            .map_err(|error| vec![StreamFailure::Component(error)])?;
+        let Stream::DeclarativeStream(stream) = stream;
+        let Retriever::SimpleRetriever(retriever) = stream.retriever();
         let mut failures = Vec::new();
         let mut inputs = Vec::new();
-        for router in stream.retriever.partition_routers() {
+        for router in retriever.partition_routers() {
             match router {
                 PartitionRouter::ListPartitionRouter(list) => match list.partitions(self.config) {
                     Ok(slices) => inputs.push(Input::Known(slices)),
@@ -109,8 +114,8 @@ impl<'a> Planner<'a> {
                 },
                 PartitionRouter::SubstreamPartitionRouter(substream) => {
                     let mut parents = Vec::new();
-                    for parent in &substream.parent_stream_configs {
-                        match self.add(&parent.stream.0, level + 1) {
+                    for parent in substream.parents() {
+                        match self.add(&parent.stream().0, level + 1) {
                             Ok(index) => parents.push(index),
                             Err(errors) => failures.extend(errors),
                         }
@@ -119,14 +124,24 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        let schema = (retriever.record_selector().needs_schema())
+            .then(|| stream.schema(self.config, self.read))
+            .transpose()
+            .map_err(|error| failures.push(StreamFailure::Component(error)))
+            .unwrap_or_default();
         if !failures.is_empty() {
             return Err(failures);
         }
-        Ok(self.place(name, Arc::new(stream), inputs))
+        Ok(self.place(Arc::new(*stream), schema, inputs))
     }
 
     /// Puts a stream behind its parents, and ties them to it.
-    fn place(&mut self, name: String, stream: Arc<DeclarativeStream>, inputs: Vec<Input>) -> usize {
+    fn place(
+        &mut self,
+        stream: Arc<DeclarativeStream>,
+        schema: Option<Value>,
+        inputs: Vec<Input>,
+    ) -> usize {
         let index = self.plan.nodes.len();
         let mut depth = 0;
         for (input, router) in inputs.iter().enumerate() {
@@ -138,8 +153,9 @@ impl<'a> Planner<'a> {
             }
         }
         self.plan.nodes.push(StreamNode {
-            name: name.into(),
+            name: stream.name().into(),
             stream,
+            schema,
             selected: false,
             inputs,
             children: Vec::new(),

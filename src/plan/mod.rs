@@ -10,8 +10,11 @@ mod build;
 
 pub use build::{Planner, StreamFailure};
 
+use crate::component::partition_router::{ParentStreamConfig, PartitionRouter};
+use crate::component::retriever::{Retriever, SimpleRetriever};
 use crate::component::stream::DeclarativeStream;
 use crate::message::StreamSlice;
+use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,6 +32,8 @@ pub struct StreamNode {
     pub name: Arc<str>,
     /// The component.
     pub stream: Arc<DeclarativeStream>,
+    /// JSON schema of its records, where they are normalized by it.
+    pub schema: Option<Value>,
     /// Whether its records go to the output; otherwise it is read for its children only.
     pub selected: bool,
     /// Where its partitions come from: their product. Empty: one partition without values.
@@ -47,6 +52,24 @@ pub enum Input {
     /// Indexes of the streams whose records give the partitions, one for each
     /// `parent_stream_configs`.
     Parents(Vec<usize>),
+}
+
+impl StreamNode {
+    /// How the stream is retrieved.
+    #[must_use]
+    pub fn retriever(&self) -> &SimpleRetriever {
+        let Retriever::SimpleRetriever(retriever) = self.stream.retriever();
+        retriever
+    }
+
+    /// What makes a partition of this stream out of a record that comes by `edge`.
+    #[must_use]
+    pub fn parent(&self, edge: &Edge) -> Option<&ParentStreamConfig> {
+        match self.retriever().partition_routers().get(edge.input)? {
+            PartitionRouter::SubstreamPartitionRouter(router) => router.parents().get(edge.parent),
+            PartitionRouter::ListPartitionRouter(_) => None,
+        }
+    }
 }
 
 /// From a parent to the place in a child that its records feed.
