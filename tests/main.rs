@@ -1,1 +1,6 @@
-//! tests
+//! All tests from outside, in one binary.
+
+#[path = "support/asana/mod.rs"]
+mod asana;
+mod asana_oas;
+mod asana_server;
