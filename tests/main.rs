@@ -4,3 +4,7 @@ mod cli;
 mod layers;
 mod readme;
 mod support;
+#[path = "support/asana/mod.rs"]
+mod asana;
+mod asana_oas;
+mod asana_server;

@@ -25,7 +25,9 @@ impl Fields {
         let Some((term, rest)) = terms.split_first() else {
             return;
         };
-        let group = term.strip_prefix('(').and_then(|term| term.strip_suffix(')'));
+        let group = term
+            .strip_prefix('(')
+            .and_then(|term| term.strip_suffix(')'));
         match group {
             Some(group) => {
                 for choice in split(group, '|') {
@@ -54,7 +56,9 @@ impl Fields {
             .iter()
             .filter_map(|(name, value)| match self.0.get(name) {
                 Some(fields) => Some((name.clone(), fields.of(value))),
-                None if name == "gid" || (alone && name == "resource_type") => Some((name.clone(), value.clone())),
+                None if name == "gid" || (alone && name == "resource_type") => {
+                    Some((name.clone(), value.clone()))
+                }
                 None => None,
             })
             .collect()
@@ -87,8 +91,14 @@ mod tests {
         for (fields, left) in [
             ("name", json!({"gid": "1", "name": "n"})),
             ("this.name,unknown", json!({"gid": "1", "name": "n"})),
-            ("assignee", json!({"gid": "1", "assignee": {"gid": "2", "resource_type": "user"}})),
-            ("assignee.name,parent.name", json!({"gid": "1", "assignee": {"gid": "2", "name": "u"}, "parent": null})),
+            (
+                "assignee",
+                json!({"gid": "1", "assignee": {"gid": "2", "resource_type": "user"}}),
+            ),
+            (
+                "assignee.name,parent.name",
+                json!({"gid": "1", "assignee": {"gid": "2", "name": "u"}, "parent": null}),
+            ),
             (
                 "(notes|memberships.(project|section).name)",
                 json!({"gid": "1", "notes": "x", "memberships": [{"project": {"gid": "3", "name": "p"}, "section": {"gid": "4", "name": "s"}}]}),

@@ -65,7 +65,9 @@ pub(super) struct Listener {
 
 impl Listener {
     /// `answer` gets each request and the base URL; without an answer the connection is closed.
-    pub(super) fn start(answer: impl Fn(&Request, &str) -> Option<Response> + Send + Sync + 'static) -> Self {
+    pub(super) fn start(
+        answer: impl Fn(&Request, &str) -> Option<Response> + Send + Sync + 'static,
+    ) -> Self {
         let socket = TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has a free port");
         let address = socket.local_addr().expect("a bound socket has an address");
         let base_url = format!("http://{address}");
@@ -78,7 +80,9 @@ impl Listener {
                 }
                 let (answer, base) = (Arc::clone(&answer), base.clone());
                 // A client that goes away in the middle is none of the server's business.
-                thread::spawn(move || stream.and_then(|stream| talk(&stream, |r| answer(r, &base))));
+                thread::spawn(move || {
+                    stream.and_then(|stream| talk(&stream, |r| answer(r, &base)))
+                });
             }
         });
         Self {
@@ -145,7 +149,10 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<Request
 }
 
 fn write_response(mut stream: &TcpStream, response: &Response) -> io::Result<()> {
-    let mut head = format!("HTTP/1.1 {} -\r\nContent-Type: application/json; charset=UTF-8\r\n", response.status);
+    let mut head = format!(
+        "HTTP/1.1 {} -\r\nContent-Type: application/json; charset=UTF-8\r\n",
+        response.status
+    );
     for (name, value) in &response.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -159,7 +166,12 @@ pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(&name.replace('+', " ")), decode(&value.replace('+', " "))))
+        .map(|(name, value)| {
+            (
+                decode(&name.replace('+', " ")),
+                decode(&value.replace('+', " ")),
+            )
+        })
         .collect()
 }
 
@@ -171,7 +183,12 @@ fn decode(text: &str) -> String {
             let mut digit = || bytes.next().and_then(|b| char::from(b).to_digit(16));
             Some(digit()? * 16 + digit()?)
         });
-        out.push(escaped.flatten().and_then(|code| u8::try_from(code).ok()).unwrap_or(byte));
+        out.push(
+            escaped
+                .flatten()
+                .and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(byte),
+        );
     }
     String::from_utf8_lossy(&out).into_owned()
 }

@@ -58,7 +58,6 @@ struct Changing {
     /// Organization exports by gid: organization, and how often each has been asked for.
     exports: Vec<(String, usize)>,
     tokens_made: usize,
-    logins: usize,
 }
 
 impl Server {
@@ -104,7 +103,10 @@ impl Server {
         if stream == "organization_exports" {
             let exports = self.state.lock().exports.clone();
             let gids = (1..).map(routes::export_gid);
-            let finished = exports.iter().zip(gids).map(|((of, _), gid)| data.export(&gid, of, 2));
+            let finished = exports
+                .iter()
+                .zip(gids)
+                .map(|((of, _), gid)| data.export(&gid, of, 2));
             return finished.collect();
         }
         data.records(stream)
@@ -118,7 +120,10 @@ impl State {
 
     fn answer(&self, request: &Request, base: &str) -> Option<Response> {
         let mut changing = self.lock();
-        let ruled = changing.rules.iter_mut().find_map(|rule| rule.apply(request));
+        let ruled = changing
+            .rules
+            .iter_mut()
+            .find_map(|rule| rule.apply(request));
         let response = match ruled {
             Some(rules::Answer::Response(response)) => Some(response),
             Some(rules::Answer::HangUp) => None,

@@ -26,7 +26,8 @@ impl Rule {
     /// All requests whose path ends with `path` (`/tasks`, `/projects/123/sections`) get `status`
     /// with an error of Asana's form.
     pub(crate) fn status(path: &str, status: u16) -> Self {
-        let body = json!({"errors": [{"message": format!("told to answer {status}"), "help": "none"}]});
+        let body =
+            json!({"errors": [{"message": format!("told to answer {status}"), "help": "none"}]});
         Self::new(path, Answer::Response(Response::json(status, &body)))
     }
 
@@ -50,7 +51,7 @@ impl Rule {
     }
 
     /// Begins with the `nth` matching request; the first is 1.
-    pub(crate) fn from_nth(mut self, nth: usize) -> Self {
+    pub(crate) fn nth(mut self, nth: usize) -> Self {
         self.skip = nth.saturating_sub(1);
         self
     }

@@ -34,9 +34,18 @@ impl Shapes {
     }
 
     /// Makes the array `field` of a record mean other records.
-    pub(super) fn link_all(&self, stream: &str, record: &mut Value, field: &str, targets: &[&Value]) {
+    pub(super) fn link_all(
+        &self,
+        stream: &str,
+        record: &mut Value,
+        field: &str,
+        targets: &[&Value],
+    ) {
         let schema = &self.0[stream]["properties"][field]["items"];
-        record[field] = targets.iter().map(|target| self.reference(schema, target)).collect();
+        record[field] = targets
+            .iter()
+            .map(|target| self.reference(schema, target))
+            .collect();
     }
 
     /// The shape of `stream`, with what `record` has of it.
@@ -53,7 +62,12 @@ impl Shapes {
 
     fn reference(&self, schema: &Value, target: &Value) -> Value {
         let gid = target["gid"].as_str().unwrap_or_default();
-        let mut value = Fill { gid, n: 0, fields: 0 }.value(schema, "", true);
+        let mut value = Fill {
+            gid,
+            n: 0,
+            fields: 0,
+        }
+        .value(schema, "", true);
         for field in ["gid", "resource_type", "name"] {
             if value.get(field).is_some() {
                 value[field] = target[field].clone();
@@ -75,23 +89,29 @@ impl Fill<'_> {
         self.fields += 1;
         let turn = self.n + self.fields;
         let kind = schema["type"][1].as_str().unwrap_or("string");
-        if !needed && turn % 5 == 0 && !matches!(name, "gid" | "resource_type") {
+        if !needed && turn.is_multiple_of(5) && !matches!(name, "gid" | "resource_type") {
             return Value::Null;
         }
         match kind {
             "object" => {
                 let properties = schema["properties"].as_object().into_iter().flatten();
-                properties.map(|(key, inner)| (key.clone(), self.field(inner, key, name))).collect()
+                properties
+                    .map(|(key, inner)| (key.clone(), self.field(inner, key, name)))
+                    .collect()
             }
-            "array" => (0..turn % 3).map(|_| self.value(&schema["items"], name, true)).collect(),
-            "boolean" => json!(turn % 2 == 0),
+            "array" => (0..turn % 3)
+                .map(|_| self.value(&schema["items"], name, true))
+                .collect(),
+            "boolean" => json!(turn.is_multiple_of(2)),
             "integer" => json!(turn),
-            "number" if turn % 2 == 0 => json!(turn),
+            "number" if turn.is_multiple_of(2) => json!(turn),
             "number" => json!(turn as f64 + 0.25),
             _ => match schema["format"].as_str() {
                 Some("date") => json!(format!("2026-{:02}-{:02}", turn % 12 + 1, turn % 28 + 1)),
                 Some(_) => json!(instant(turn)),
-                None if name.ends_with("url") => json!(format!("https://example.com/{}/{turn}?a=1&b=2", self.gid)),
+                None if name.ends_with("url") => {
+                    json!(format!("https://example.com/{}/{turn}?a=1&b=2", self.gid))
+                }
                 None => json!(format!("{name} {turn}")),
             },
         }
@@ -111,5 +131,12 @@ impl Fill<'_> {
 
 /// An instant of 2026 that grows with `n`, as Asana writes it.
 pub(super) fn instant(n: usize) -> String {
-    format!("2026-{:02}-{:02}T{:02}:{:02}:00.{:03}Z", n / 28 % 12 + 1, n % 28 + 1, n % 24, n % 60, n % 1000)
+    format!(
+        "2026-{:02}-{:02}T{:02}:{:02}:00.{:03}Z",
+        n / 28 % 12 + 1,
+        n % 28 + 1,
+        n % 24,
+        n % 60,
+        n % 1000
+    )
 }
