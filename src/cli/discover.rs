@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::error::{Failure, Outcome};
 use super::flags;
-use super::settings::Settings;
+use super::source::Source;
 
 const EXAMPLES: &str = "Examples:
   lowcode discover asana.yaml --config config.yaml
@@ -24,6 +24,7 @@ pub(super) struct Flags {
 
 /// Prints the catalog.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let _settings = Settings::gather(&flags.source, None)?;
+    let source = Source::open(&flags.source, None)?;
+    source.validate()?;
     Err(Failure::wrong("`discover` is not joined to the engine yet"))
 }

@@ -6,7 +6,10 @@ use clap::Args;
 
 use super::error::{Failure, Outcome};
 use super::flags;
-use super::settings::Settings;
+use super::settings;
+use super::signals;
+use super::source::Source;
+use crate::message::{ConfiguredCatalog, InputState};
 
 const EXAMPLES: &str = "Examples:
   lowcode read asana.yaml --config config.json --catalog catalog.json
@@ -17,14 +20,14 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(help_template = flags::TEMPLATE, after_help = EXAMPLES)]
 pub(super) struct Flags {
-    #[command(flatten)]
-    pub(super) source: flags::Source,
     /// Configured catalog, a JSON file: which streams to read, and how
     #[arg(long, value_name = "FILE")]
     pub(super) catalog: PathBuf,
     /// State to go on from, a JSON file with a list of state messages
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) source: flags::Source,
     #[command(flatten)]
     pub(super) archive: flags::Archive,
     #[command(flatten)]
@@ -33,6 +36,15 @@ pub(super) struct Flags {
 
 /// Prints records, states, logs and traces; a failed stream ends with exit code 1.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let _settings = Settings::gather(&flags.source, None)?;
+    let _stop = signals::listen(|| {})?;
+    let source = Source::open(&flags.source, None)?;
+    source.validate()?;
+    let _catalog: ConfiguredCatalog = settings::read_json(&flags.catalog, "catalog")?;
+    let _state = match &flags.state {
+        Some(path) => {
+            InputState::from_value(settings::read_json(path, "state")?).map_err(Failure::input)?
+        }
+        None => InputState::default(),
+    };
     Err(Failure::wrong("`read` is not joined to the engine yet"))
 }

@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::error::{Failure, Outcome};
 use super::flags;
-use super::settings::Settings;
+use super::signals;
+use super::source::Source;
 
 const EXAMPLES: &str = "Examples:
   lowcode run asana.yaml --replay examples/asana.har
@@ -16,14 +17,14 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(help_template = flags::TEMPLATE, after_help = EXAMPLES)]
 pub(super) struct Flags {
-    #[command(flatten)]
-    pub(super) source: flags::Source,
     /// Read only this stream; may be given several times
     #[arg(short, long, value_name = "NAME")]
     pub(super) stream: Vec<String>,
     /// Stop each stream after this many records
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
+    #[command(flatten)]
+    pub(super) source: flags::Source,
     #[command(flatten)]
     pub(super) archive: flags::Archive,
     #[command(flatten)]
@@ -32,6 +33,8 @@ pub(super) struct Flags {
 
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let _settings = Settings::gather(&flags.source, None)?;
+    let _stop = signals::listen(|| {})?;
+    let source = Source::open(&flags.source, None)?;
+    source.validate()?;
     Err(Failure::wrong("`run` is not joined to the engine yet"))
 }
