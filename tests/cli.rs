@@ -60,6 +60,8 @@ fn what_cannot_be_read_is_one_error() {
         .args(["check"])
         .run()
         .exits(2);
+    let status = &output.messages("CONNECTION_STATUS")[0]["connectionStatus"];
+    assert_eq!(status["status"], "FAILED");
     assert_eq!(
         output.stderr,
         "error: `token` asks for the environment variable `TOKEN`, which is not set\n"

@@ -7,14 +7,18 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::manifest;
+
 /// How a verb ended that could do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// All was done.
     Done,
     /// A stream or the check failed, and it was told.
+    #[expect(dead_code, reason = "made where verbs and engine are joined")]
     Failed,
     /// A signal ended the work early.
+    #[expect(dead_code, reason = "made where verbs and engine are joined")]
     Interrupted,
 }
 
@@ -63,6 +67,12 @@ impl Failure {
         Self::new(Kind::Input, errors.collect())
     }
 
+    /// The manifest is wrong: each mistake is drawn with its line of `source`, equal ones once.
+    pub(super) fn manifest(errors: Vec<manifest::Error>, source: &str) -> Self {
+        let errors = manifest::merge(errors);
+        Self::all_wrong(errors.iter().map(|error| error.render(source)))
+    }
+
     /// The work failed: exit code 1.
     pub(super) fn work(error: impl Into<anyhow::Error>) -> Self {
         Self::new(Kind::Work, vec![error.into()])
@@ -83,7 +93,7 @@ impl Failure {
     }
 
     /// Is it only that the reader of our output went away? That is how `| head` ends, not an error.
-    fn is_closed_pipe(&self) -> bool {
+    pub(super) fn is_closed_pipe(&self) -> bool {
         self.errors.iter().any(|error| {
             error.chain().any(|cause| {
                 cause
@@ -91,6 +101,11 @@ impl Failure {
                     .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
             })
         })
+    }
+
+    /// Is it the user's input that is wrong, and not the work that failed?
+    pub(super) fn is_of_input(&self) -> bool {
+        self.kind == Kind::Input
     }
 
     fn code(&self) -> u8 {

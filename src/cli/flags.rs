@@ -12,8 +12,7 @@ use super::instant;
 use crate::clock::Micros;
 
 /// Help of every verb: what it does, how it is used in practice, then the flags.
-pub(super) const TEMPLATE: &str =
-    "{about-with-newline}\n{after-help}\n\n{usage-heading} {usage}\n\n{all-args}\n";
+pub(super) const TEMPLATE: &str = "{about}{after-help}\n\n{usage-heading} {usage}\n\n{all-args}\n";
 
 /// Flags of all verbs.
 #[derive(Debug, Args)]

@@ -9,11 +9,15 @@ mod discover;
 mod error;
 mod flags;
 mod instant;
+mod open;
+mod protocol;
 mod read;
 mod report;
 mod run;
+mod secrets;
 mod settings;
 mod signals;
+mod source;
 mod spec;
 mod validate_config;
 
@@ -76,9 +80,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(verb: Verb) -> Result<Outcome, Failure> {
     match verb {
         Verb::Run(flags) => run::run(&flags),
-        Verb::Read(flags) => read::run(&flags),
-        Verb::Check(flags) => check::run(&flags),
-        Verb::Discover(flags) => discover::run(&flags),
+        Verb::Read(flags) => protocol::telling(read::run(&flags), protocol::trace),
+        Verb::Check(flags) => protocol::telling(check::run(&flags), protocol::failed_check),
+        Verb::Discover(flags) => protocol::telling(discover::run(&flags), protocol::trace),
         Verb::Spec(flags) => spec::run(&flags),
     }
 }

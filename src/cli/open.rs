@@ -15,6 +15,7 @@ use super::flags;
 use super::instant;
 use super::secrets;
 use super::settings::{Recorded, Settings, read_text, variable};
+use super::source::Source;
 use crate::component::source::{DeclarativeSource, StreamNode};
 use crate::engine::Session;
 use crate::http::{
@@ -47,20 +48,16 @@ pub(super) fn open(
     let replayed = archive.replay.as_deref().map(Archive::load).transpose();
     let replayed = replayed.map_err(Failure::input)?;
     let recorded = replayed.as_ref().map(recorded).transpose()?;
-    let settings = Settings::gather(flags, recorded)?;
-    let manifest = load(&settings.manifest.text, &settings.manifest.name)?;
+    let declared = Source::open(flags, recorded)?;
+    declared.validate()?;
+    let Source { settings, manifest, spec } = declared;
     let source: DeclarativeSource = manifest::decode(manifest.root())
         .map_err(|errors| wrong_manifest(errors, &manifest))?;
 
     let values = Value::Object(settings.config.clone());
     let secrets = Secrets::default();
-    let spec = source.spec().map_err(|errors| wrong_manifest(errors, &manifest))?;
     if let Some(spec) = spec {
-        let schema = spec.connection_specification();
-        if let Some(warning) = settings.validate(&schema)? {
-            say(&format!("warning: {warning}"));
-        }
-        for secret in secrets::values(&schema, &values) {
+        for secret in secrets::values(&spec.connection_specification, &values) {
             secrets.add(&secret);
         }
     }
@@ -94,13 +91,6 @@ pub(super) fn open(
         config,
         secrets,
         recorder,
-    })
-}
-
-/// Reads a manifest's text; its mistakes come drawn.
-pub(super) fn load(text: &str, name: &str) -> Result<Manifest, Failure> {
-    Manifest::load(text, name).map_err(|errors| {
-        Failure::all_wrong(manifest::merge(errors).iter().map(|error| error.render(text)))
     })
 }
 

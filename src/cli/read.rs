@@ -28,14 +28,14 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(help_template = flags::TEMPLATE, after_help = EXAMPLES)]
 pub(super) struct Flags {
-    #[command(flatten)]
-    pub(super) source: flags::Source,
     /// Configured catalog, a JSON file: which streams to read, and how
     #[arg(long, value_name = "FILE")]
     pub(super) catalog: PathBuf,
     /// State to go on from, a JSON file with a list of state messages
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) source: flags::Source,
     #[command(flatten)]
     pub(super) archive: flags::Archive,
     #[command(flatten)]

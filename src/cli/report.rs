@@ -30,6 +30,10 @@ const HEADS: [&str; 7] = [
 ];
 
 /// Draws the table, with totals and notes below, in at most `width` columns where the words allow.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "printed where `run` and engine are joined")
+)]
 pub(super) fn table(streams: &[StreamReport], seconds: f64, width: usize) -> String {
     let mut rows: Vec<[String; 7]> = vec![HEADS.map(str::to_owned)];
     rows.extend(streams.iter().map(cells));

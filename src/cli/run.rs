@@ -29,14 +29,14 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(help_template = flags::TEMPLATE, after_help = EXAMPLES)]
 pub(super) struct Flags {
-    #[command(flatten)]
-    pub(super) source: flags::Source,
     /// Read only this stream; may be given several times
     #[arg(short, long, value_name = "NAME")]
     pub(super) stream: Vec<String>,
     /// Stop each stream after this many records
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
+    #[command(flatten)]
+    pub(super) source: flags::Source,
     #[command(flatten)]
     pub(super) archive: flags::Archive,
     #[command(flatten)]

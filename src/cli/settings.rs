@@ -15,6 +15,7 @@ use super::flags;
 use super::instant;
 use super::validate_config;
 use crate::clock::{Clock, Micros};
+use crate::manifest::Manifest;
 
 /// Key under which a config carries its manifest, as the reference's command takes it.
 const INJECTED: &str = "__injected_declarative_manifest";
@@ -28,6 +29,14 @@ pub(super) struct ManifestText {
     pub(super) text: String,
     /// Where its companions stand: schemas, a `spec.yaml`. Unknown for standard input.
     pub(super) folder: Option<PathBuf>,
+}
+
+impl ManifestText {
+    /// Parses it and resolves what it refers to.
+    pub(super) fn load(&self) -> Result<Manifest, Failure> {
+        Manifest::load(&self.text, &self.name)
+            .map_err(|errors| Failure::manifest(errors, &self.text))
+    }
 }
 
 /// Where the config came from.
@@ -58,6 +67,10 @@ pub(super) struct Settings {
     pub(super) manifest: ManifestText,
     pub(super) config: Map<String, Value>,
     pub(super) config_from: ConfigFrom,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read where verbs and engine are joined")
+    )]
     pub(super) clock: Arc<Clock>,
 }
 
