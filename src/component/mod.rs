@@ -7,6 +7,8 @@ pub mod decoder;
 mod dpath;
 mod error;
 pub mod extractor;
+#[cfg(test)]
+pub(crate) mod fragment;
 mod one_or_many;
 pub mod paginator;
 pub mod partition_router;
@@ -16,8 +18,6 @@ pub mod retriever;
 pub mod schema_loader;
 pub mod source;
 pub mod stream;
-#[cfg(test)]
-pub(crate) mod testing;
 pub mod transformation;
 mod unknown;
 
