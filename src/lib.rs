@@ -13,4 +13,5 @@ pub mod component;
 pub mod http;
 pub mod manifest;
 pub mod message;
+pub mod output;
 pub mod template;

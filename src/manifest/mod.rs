@@ -1,30 +1,79 @@
 //! YAML text → resolved document that keeps its places → typed values.
 //!
 //! In: text and its name. Out: [`Node`]s after `$ref`, default types and `$parameters`, and a
-//! decoder from a node to any `serde::Deserialize` type. It must not know any component.
+//! decoder from a node to any `serde::Deserialize` type. It must not know any component; the
+//! table of default types in `defaults.rs` is all it has of their names.
+//!
+//! The stages are those of the reference (airbyte-cdk 7.39.1, `concurrent_declarative_source.py`,
+//! `_pre_process_manifest`): YAML, `$ref`, types and parameters.
 
-use std::fmt;
+mod access;
+mod decode;
+mod decoder;
+mod defaults;
+mod error;
+mod failure;
+mod frame;
+mod lint;
+mod located;
+mod node;
+mod parameters;
+mod place;
+mod refs;
+mod scalar;
+mod yaml;
+
 use std::sync::Arc;
 
-/// Where something stands in a manifest.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Place {
-    /// Name of the file as the user gave it.
-    pub file: Arc<str>,
-    /// Line, from 1.
-    pub line: u32,
-    /// Column in characters, from 1.
-    pub column: u32,
+pub use decode::{decode, decode_linting};
+pub use error::{Error, merge};
+pub use lint::Lint;
+pub use located::{Here, Raw, located};
+pub use node::{Entry, Map, Node, NodeValue};
+pub use parameters::propagate;
+pub use place::{Place, Via};
+
+/// A manifest that was read, with all `$ref`s, default types and `$parameters` in their places.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    source: Arc<str>,
+    root: Node,
+    lints: Vec<Lint>,
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+impl Manifest {
+    /// Reads a manifest; `name` is what messages call it.
+    ///
+    /// All mistakes in references and parameters are gathered; a mistake in the YAML itself
+    /// comes alone.
+    pub fn load(text: &str, name: &str) -> Result<Manifest, Vec<Error>> {
+        let mut lints = Vec::new();
+        let written = yaml::parse(text, name, &mut lints).map_err(|e| vec![*e])?;
+        let written = parameters::with_source_type(&written)?;
+        let resolved = refs::resolve(&written, &mut lints)?;
+        let root = parameters::propagate(&resolved, &serde_json::Map::new(), false)?;
+        Ok(Manifest {
+            source: Arc::from(text),
+            root,
+            lints,
+        })
     }
-}
 
-impl fmt::Debug for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+    /// The resolved document, a mapping.
+    #[must_use]
+    pub fn root(&self) -> &Node {
+        &self.root
+    }
+
+    /// What is suspicious in the text, though it can be read.
+    #[must_use]
+    pub fn lints(&self) -> Vec<Lint> {
+        self.lints.clone()
+    }
+
+    /// The text that was loaded, for drawing errors.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 }

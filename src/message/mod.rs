@@ -2,6 +2,62 @@
 //!
 //! In: values. Out: values. It must not know components, threads or destinations.
 
+pub mod airbyte;
+mod catalog;
+mod data;
+mod failure;
+pub mod json;
+mod record;
 mod slice;
+mod state;
 
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use airbyte::{
+    CheckStatus, ConnectionStatus, Failure, Level, Log, Spec, StreamState, StreamStatus,
+};
+pub use catalog::{Catalog, CatalogStream, ConfiguredCatalog, ConfiguredStream, SyncMode};
+pub use data::Data;
+pub use failure::FailureType;
+pub use json::{JsonError, Kind, Text};
+pub use record::Record;
 pub use slice::StreamSlice;
+pub use state::{InputState, StateError};
+
+/// What crosses from the engine to an output, in the order in which it happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// Records of one stream, most often those of a page.
+    Records {
+        /// Name of the stream.
+        stream: Arc<str>,
+        /// The records, in the order of the response.
+        records: Vec<Data>,
+    },
+    /// A checkpoint: all records that it counts as read have gone before it.
+    State(StreamState),
+    /// A line of the log.
+    Log(Log),
+    /// A stream has come further.
+    Status {
+        /// Name of the stream.
+        stream: Arc<str>,
+        /// How far it is.
+        status: StreamStatus,
+    },
+    /// A stream, or the whole run, has failed.
+    Failure(Failure),
+    /// The config changed and should be kept, such as a rotated refresh token.
+    Control {
+        /// The whole new config.
+        config: Arc<Value>,
+    },
+    /// What the connector wants to be told.
+    Spec(Spec),
+    /// The answer of a check.
+    ConnectionStatus(ConnectionStatus),
+    /// The streams on offer.
+    Catalog(Catalog),
+}

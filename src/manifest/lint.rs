@@ -1,0 +1,39 @@
+//! What is suspicious, though it can be read.
+
+use super::place::{Place, Via};
+
+/// Something that the reference lets pass without a word and that is hardly meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lint {
+    /// Its kind, by which a user can silence it: `duplicate-key`, `unknown-field`, `ref-override`,
+    /// `ref-form`, `unquoted-time`, `other-type`.
+    pub name: &'static str,
+    /// What was found.
+    pub message: String,
+    /// Where.
+    pub at: Place,
+    /// By which `$ref`s it is used there.
+    pub via: Via,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// The one of `known` that `word` was probably meant to be.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let bare = |s: &str| s.to_lowercase().replace(['-', '_'], "");
+    let wanted = bare(word);
+    known
+        .into_iter()
+        .map(|k| (strsim::damerau_levenshtein(&wanted, &bare(k)), k))
+        .filter(|(distance, k)| *distance <= 1 + k.len().min(word.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
+
+/// “did you mean `x`?”, where something known is near.
+pub(super) fn did_you_mean<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    nearest(word, known).map(|k| format!("did you mean `{k}`?"))
+}

@@ -1,0 +1,402 @@
+//! `$ref`: a value that stands elsewhere in the manifest.
+//!
+//! As airbyte-cdk 7.39.1, `parsers/manifest_reference_resolver.py`: any text that begins with
+//! `#/` is a reference, except under `config_overrides`; a mapping's `$ref` is spread into the
+//! mapping, whose own keys win. References lead into the manifest as it was written, before any
+//! of them is resolved.
+//!
+//! What is referred to is resolved once and shared by all who refer to it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::error::{Error, merge};
+use super::lint::{Lint, did_you_mean};
+use super::node::{Entry, Map, Node, NodeValue};
+use super::place::{Place, Via};
+use super::yaml::MAX_DEPTH;
+
+/// Values of the resolved manifest, at most, each counted as often as it is used.
+const MAX_SIZE: u64 = 4_000_000;
+
+/// Fields whose values are connector configuration, in which `#/…` is just text.
+const UNTOUCHED: &str = "config_overrides";
+
+/// Replaces all references by what they lead to.
+pub(super) fn resolve(root: &Node, lints: &mut Vec<Lint>) -> Result<Node, Vec<Error>> {
+    let mut resolver = Resolver {
+        root,
+        resolved: HashMap::new(),
+        targets: HashMap::new(),
+        trail: Vec::new(),
+        depth: 0,
+        errors: Vec::new(),
+        linted: HashSet::new(),
+        lints,
+    };
+    let (node, _) = resolver.node(root);
+    if resolver.errors.is_empty() {
+        Ok(node)
+    } else {
+        Err(merge(resolver.errors))
+    }
+}
+
+/// How much a value holds when all that is shared is counted again.
+#[derive(Clone, Copy)]
+struct Shape {
+    size: u64,
+    depth: usize,
+}
+
+const LEAF: Shape = Shape { size: 1, depth: 0 };
+
+impl Shape {
+    fn holds(&mut self, child: Shape) {
+        self.size = self.size.saturating_add(child.size);
+        self.depth = self.depth.max(child.depth + 1);
+    }
+}
+
+struct Resolver<'a> {
+    root: &'a Node,
+    /// Lists and mappings that are done, by their address in the written tree, which outlives us.
+    resolved: HashMap<usize, (Node, Shape)>,
+    targets: HashMap<Arc<str>, (Node, Shape)>,
+    /// The references being followed, and where they stand.
+    trail: Vec<(Arc<str>, Place)>,
+    depth: usize,
+    errors: Vec<Error>,
+    linted: HashSet<Place>,
+    lints: &'a mut Vec<Lint>,
+}
+
+impl Resolver<'_> {
+    fn node(&mut self, node: &Node) -> (Node, Shape) {
+        let address = match &node.value {
+            NodeValue::Str(text) if text.starts_with("#/") => {
+                return self.reference(text, &node.at);
+            }
+            NodeValue::Seq(items) => Arc::as_ptr(items).addr(),
+            NodeValue::Map(map) => Arc::as_ptr(map).addr(),
+            _ => return (node.clone(), LEAF),
+        };
+        if let Some((done, shape)) = self.resolved.get(&address) {
+            return (done.clone(), *shape);
+        }
+        if self.depth > 2 * MAX_DEPTH {
+            return self.too_deep(&node.at);
+        }
+        self.depth += 1;
+        let (done, shape) = match &node.value {
+            NodeValue::Seq(items) => self.list(node, items),
+            NodeValue::Map(map) if map.contains_key("$ref") => self.spread(node, map),
+            NodeValue::Map(map) => {
+                let (map, shape) = self.entries(map);
+                (with(node, NodeValue::Map(Arc::new(map))), shape)
+            }
+            _ => (node.clone(), LEAF),
+        };
+        self.depth -= 1;
+        let (done, shape) = if shape.depth > MAX_DEPTH {
+            self.too_deep(&node.at)
+        } else if shape.size > MAX_SIZE {
+            let message = format!("grows beyond {MAX_SIZE} values when references are resolved");
+            self.errors.push(Error::new(message, &node.at));
+            (with(node, NodeValue::Null), LEAF)
+        } else {
+            (done, shape)
+        };
+        self.resolved.insert(address, (done.clone(), shape));
+        (done, shape)
+    }
+
+    fn too_deep(&mut self, at: &Place) -> (Node, Shape) {
+        let message = format!("nested more than {MAX_DEPTH} levels deep");
+        self.errors.push(Error::new(message, at));
+        (null(at), LEAF)
+    }
+
+    fn list(&mut self, node: &Node, items: &[Node]) -> (Node, Shape) {
+        let mut shape = LEAF;
+        let items = items
+            .iter()
+            .map(|item| {
+                let (item, inner) = self.node(item);
+                shape.holds(inner);
+                item
+            })
+            .collect();
+        (with(node, NodeValue::Seq(Arc::new(items))), shape)
+    }
+
+    /// All entries but `$ref`.
+    fn entries(&mut self, map: &Map) -> (Map, Shape) {
+        let mut shape = LEAF;
+        let mut out = Map::with_capacity(map.len());
+        for (key, entry) in map {
+            if &**key == "$ref" {
+                continue;
+            }
+            let (node, inner) = if &**key == UNTOUCHED {
+                (
+                    entry.node.clone(),
+                    measure(&entry.node, &mut HashMap::new()),
+                )
+            } else {
+                self.node(&entry.node)
+            };
+            shape.holds(inner);
+            let entry = Entry {
+                key_at: entry.key_at.clone(),
+                node,
+                injected: false,
+            };
+            out.insert(Arc::clone(key), entry);
+        }
+        (out, shape)
+    }
+
+    /// A mapping with `$ref`: what it leads to, under the mapping's own keys.
+    fn spread(&mut self, node: &Node, map: &Map) -> (Node, Shape) {
+        let (own, mut shape) = self.entries(map);
+        let Some(reference) = map.get("$ref") else {
+            return (with(node, NodeValue::Map(Arc::new(own))), shape);
+        };
+        if let NodeValue::Str(text) = &reference.node.value
+            && !text.starts_with("#/")
+        {
+            self.lint(Lint {
+                name: "ref-form",
+                message: format!("`{text}` is no reference and is taken as text"),
+                at: reference.node.at.clone(),
+                via: Via::default(),
+                help: Some("a reference begins with `#/`".to_owned()),
+            });
+        }
+        let (target, inner) = self.node(&reference.node);
+        let NodeValue::Map(base) = &target.value else {
+            if let Some((key, entry)) = own.first() {
+                self.lint(Lint {
+                    name: "ref-override",
+                    message: format!(
+                        "`{key}` is lost: the `$ref` beside it leads to {}",
+                        target.value.kind()
+                    ),
+                    at: entry.key_at.clone(),
+                    via: Via::default(),
+                    help: None,
+                });
+            }
+            return (target, inner);
+        };
+        if own.is_empty() {
+            return (target, inner);
+        }
+        let mut spread = Map::with_capacity(base.len() + own.len());
+        for (key, entry) in base.iter() {
+            let mut entry = entry.clone();
+            entry.node.via = entry.node.via.within(&target.via.at_key(key));
+            spread.insert(Arc::clone(key), entry);
+        }
+        spread.extend(own);
+        shape.size = shape.size.saturating_add(inner.size);
+        shape.depth = shape.depth.max(inner.depth);
+        (with(node, NodeValue::Map(Arc::new(spread))), shape)
+    }
+
+    fn reference(&mut self, text: &Arc<str>, site: &Place) -> (Node, Shape) {
+        let (node, shape) = match self.targets.get(text) {
+            Some(known) => known.clone(),
+            None => {
+                let found = self.follow(text, site);
+                self.targets.insert(Arc::clone(text), found.clone());
+                found
+            }
+        };
+        let via = node.via.through(site, &dotted(text));
+        (Node { via, ..node }, shape)
+    }
+
+    fn follow(&mut self, text: &Arc<str>, site: &Place) -> (Node, Shape) {
+        if let Some(start) = self.trail.iter().position(|(seen, _)| seen == text) {
+            self.errors.push(self.circle(start, text, site));
+            return (null(site), LEAF);
+        }
+        if self.depth > 2 * MAX_DEPTH {
+            return self.too_deep(site);
+        }
+        match lookup(text, self.root) {
+            Ok(target) => {
+                self.trail.push((Arc::clone(text), site.clone()));
+                self.depth += 1;
+                let found = self.node(target);
+                self.depth -= 1;
+                self.trail.pop();
+                found
+            }
+            Err(missing) => {
+                let error = Error::new(format!("`{text}` leads nowhere: {}", missing.why), site)
+                    .with_help(missing.help);
+                self.errors.push(error);
+                (null(site), LEAF)
+            }
+        }
+    }
+
+    fn circle(&self, start: usize, text: &str, site: &Place) -> Error {
+        let steps = self.trail.get(start..).unwrap_or_default();
+        let mut places: Vec<String> = steps
+            .iter()
+            .skip(1)
+            .map(|(text, at)| format!("`{text}` at {at}"))
+            .collect();
+        places.push(format!("`{text}` at {site}"));
+        let at = steps.first().map_or(site, |(_, at)| at);
+        let message = if text == "#/" {
+            "`#/` leads to the whole manifest, and so in a circle".to_owned()
+        } else {
+            format!("`{text}` leads in a circle")
+        };
+        Error::new(message, at).with_help(Some(format!(
+            "the circle goes on with {}",
+            places.join(", then ")
+        )))
+    }
+
+    fn lint(&mut self, lint: Lint) {
+        if self.linted.insert(lint.at.clone()) {
+            self.lints.push(lint);
+        }
+    }
+}
+
+fn with(node: &Node, value: NodeValue) -> Node {
+    Node {
+        value,
+        at: node.at.clone(),
+        via: node.via.clone(),
+    }
+}
+
+fn null(at: &Place) -> Node {
+    Node {
+        value: NodeValue::Null,
+        at: at.clone(),
+        via: Via::default(),
+    }
+}
+
+/// `#/definitions/pages` → `definitions.pages`.
+fn dotted(text: &str) -> Arc<str> {
+    Arc::from(text.strip_prefix("#/").unwrap_or(text).replace('/', "."))
+}
+
+fn measure(node: &Node, known: &mut HashMap<usize, Shape>) -> Shape {
+    let address = match &node.value {
+        NodeValue::Seq(items) => Arc::as_ptr(items).addr(),
+        NodeValue::Map(map) => Arc::as_ptr(map).addr(),
+        _ => return LEAF,
+    };
+    if let Some(shape) = known.get(&address) {
+        return *shape;
+    }
+    let mut shape = LEAF;
+    match &node.value {
+        NodeValue::Seq(items) => {
+            for item in items.iter() {
+                shape.holds(measure(item, known));
+            }
+        }
+        NodeValue::Map(map) => {
+            for entry in map.values() {
+                shape.holds(measure(&entry.node, known));
+            }
+        }
+        _ => {}
+    }
+    known.insert(address, shape);
+    shape
+}
+
+struct Missing {
+    why: String,
+    help: Option<String>,
+}
+
+/// Finds what a reference leads to: at each level the whole rest of the path is tried as a key
+/// first, then its first part.
+fn lookup<'a>(text: &str, root: &'a Node) -> Result<&'a Node, Missing> {
+    // The reference's regular expression stops at a line's end.
+    let mut rest = text
+        .strip_prefix("#/")
+        .and_then(|path| path.split('\n').next())
+        .unwrap_or_default();
+    let whole = rest;
+    let mut node = root;
+    while !rest.is_empty() {
+        if let Some(found) = node.get(rest) {
+            return Ok(found);
+        }
+        let (head, tail) = rest.split_once('/').unwrap_or((rest, ""));
+        let before = whole.strip_suffix(rest).unwrap_or_default();
+        node = step(node, head).ok_or_else(|| missing(node, before, head, tail))?;
+        rest = tail;
+    }
+    Ok(node)
+}
+
+fn step<'a>(node: &'a Node, head: &str) -> Option<&'a Node> {
+    match &node.value {
+        NodeValue::Map(map) => map.get(head).map(|entry| &entry.node),
+        NodeValue::Seq(items) => {
+            let index: i64 = head.trim().parse().ok()?;
+            // As in Python, a negative index counts from the end.
+            let index = match usize::try_from(index) {
+                Ok(index) => index,
+                Err(_) => items
+                    .len()
+                    .checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
+            };
+            items.get(index)
+        }
+        _ => None,
+    }
+}
+
+fn missing(node: &Node, before: &str, head: &str, tail: &str) -> Missing {
+    let place = match before.trim_end_matches('/') {
+        "" => "the manifest".to_owned(),
+        path => format!("`{}`", path.replace('/', ".")),
+    };
+    match &node.value {
+        NodeValue::Map(map) => {
+            let slash = if tail.is_empty() { "" } else { "/" };
+            let help = did_you_mean(head, map.keys().map(|key| &**key)).map(|help| {
+                let near = super::lint::nearest(head, map.keys().map(|key| &**key));
+                match near {
+                    Some(near) => format!("did you mean `#/{before}{near}{slash}{tail}`?"),
+                    None => help,
+                }
+            });
+            let help = help.or_else(|| {
+                map.contains_key("$ref").then(|| {
+                    "references lead into the manifest as it is written, not through other `$ref`s"
+                        .to_owned()
+                })
+            });
+            Missing {
+                why: format!("{place} has no `{head}`"),
+                help,
+            }
+        }
+        NodeValue::Seq(items) => Missing {
+            why: format!("{place} is a list of {}, it has no `{head}`", items.len()),
+            help: None,
+        },
+        other => Missing {
+            why: format!("{place} is {}, it has no `{head}`", other.kind()),
+            help: None,
+        },
+    }
+}

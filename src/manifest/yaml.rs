@@ -1,0 +1,375 @@
+//! YAML text → nodes with places.
+//!
+//! Anchors are shared, merge keys and duplicate keys are settled here. What a plain scalar means
+//! is `scalar`'s matter.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
+
+use super::error::Error;
+use super::lint::Lint;
+use super::node::{Entry, Map, Node, NodeValue};
+use super::place::{Place, Via};
+use super::scalar::{self, Plain};
+
+/// Mappings and lists inside of one another, at most. The reference's own limit is Python's
+/// recursion, at about 300.
+pub(super) const MAX_DEPTH: usize = 200;
+
+/// Reads the one document of a text.
+pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Node, Box<Error>> {
+    let file: Arc<str> = Arc::from(name);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    refuse_control_characters(text, &file)?;
+    let mut builder = Builder {
+        file,
+        lints,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        root: None,
+    };
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|e| builder.syntax(&e))?;
+        builder.event(event, span.start)?;
+    }
+    let start = builder.place(&Marker::new(0, 1, 0));
+    let root = builder
+        .root
+        .ok_or_else(|| fail("the manifest is empty", &start))?;
+    match &root.value {
+        NodeValue::Map(_) => Ok(root),
+        NodeValue::Null => Err(fail("the manifest is empty", &root.at)),
+        other => Err(fail(
+            format!("the manifest is {}, expected a mapping", other.kind()),
+            &root.at,
+        )),
+    }
+}
+
+/// Characters that YAML does not allow, which the parser takes for the end or for text.
+fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Box<Error>> {
+    let bad = |c: char| {
+        matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}'
+            | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+    };
+    let Some((at, found)) = text.char_indices().find(|(_, c)| bad(*c)) else {
+        return Ok(());
+    };
+    let before = text.split_at(at).0;
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+    let at = Place {
+        file: Arc::clone(file),
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(column).unwrap_or(u32::MAX),
+    };
+    Err(fail(
+        format!(
+            "not valid YAML: the character U+{:04X} is not allowed",
+            u32::from(found)
+        ),
+        &at,
+    ))
+}
+
+/// Boxed, since nearly every step can fail and hardly any does.
+fn fail(message: impl Into<String>, at: &Place) -> Box<Error> {
+    Box::new(Error::new(message, at))
+}
+
+fn too_deep(at: &Place) -> Box<Error> {
+    fail(format!("nested more than {MAX_DEPTH} levels deep"), at)
+}
+
+enum Open {
+    Seq {
+        at: Place,
+        anchor: usize,
+        /// Levels inside of it so far, those behind aliases too.
+        height: usize,
+        items: Vec<Node>,
+    },
+    Map {
+        at: Place,
+        anchor: usize,
+        height: usize,
+        own: Map,
+        merged: Map,
+        key: Option<Key>,
+    },
+}
+
+enum Key {
+    Named(Arc<str>, Place),
+    Merge,
+}
+
+struct Builder<'a> {
+    file: Arc<str>,
+    lints: &'a mut Vec<Lint>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Node, usize)>,
+    root: Option<Node>,
+}
+
+impl Builder<'_> {
+    fn place(&self, mark: &Marker) -> Place {
+        Place {
+            file: Arc::clone(&self.file),
+            line: u32::try_from(mark.line()).unwrap_or(u32::MAX),
+            column: u32::try_from(mark.col())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
+        }
+    }
+
+    fn syntax(&self, error: &ScanError) -> Box<Error> {
+        fail(
+            format!("not valid YAML: {}", error.info()),
+            &self.place(error.marker()),
+        )
+    }
+
+    fn event(&mut self, event: Event<'_>, mark: Marker) -> Result<(), Box<Error>> {
+        let at = self.place(&mark);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                if style == ScalarStyle::Plain && tag.is_none() && text == "<<" && self.wants_key()
+                {
+                    self.set_key(Key::Merge);
+                    return Ok(());
+                }
+                let value = self.scalar(&text, style, tag.as_deref(), &at)?;
+                self.put(value, at, anchor, 0)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                check_tag(tag.as_deref(), "seq", &at)?;
+                self.push(Open::Seq {
+                    at,
+                    anchor,
+                    height: 0,
+                    items: Vec::new(),
+                })
+            }
+            Event::MappingStart(anchor, tag) => {
+                check_tag(tag.as_deref(), "map", &at)?;
+                self.push(Open::Map {
+                    at,
+                    anchor,
+                    height: 0,
+                    own: Map::new(),
+                    merged: Map::new(),
+                    key: None,
+                })
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open::Seq {
+                    at,
+                    anchor,
+                    height,
+                    items,
+                }) => self.put(NodeValue::Seq(Arc::new(items)), at, anchor, height + 1),
+                Some(Open::Map {
+                    at,
+                    anchor,
+                    height,
+                    own,
+                    mut merged,
+                    ..
+                }) => {
+                    // Own entries win, but stand behind merged ones, as in a Python dict.
+                    let map = if merged.is_empty() {
+                        own
+                    } else {
+                        merged.extend(own);
+                        merged
+                    };
+                    self.put(NodeValue::Map(Arc::new(map)), at, anchor, height + 1)
+                }
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+                Some((node, height)) => self.put(node.value, node.at, 0, height),
+                None => Err(fail("the alias stands inside of its own anchor", &at)),
+            },
+            Event::DocumentStart(_) if self.root.is_some() => Err(fail(
+                "a second document begins here, but a manifest is one document",
+                &at,
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn wants_key(&self) -> bool {
+        matches!(self.open.last(), Some(Open::Map { key: None, .. }))
+    }
+
+    fn set_key(&mut self, new: Key) {
+        if let Some(Open::Map { key, .. }) = self.open.last_mut() {
+            *key = Some(new);
+        }
+    }
+
+    fn push(&mut self, open: Open) -> Result<(), Box<Error>> {
+        if self.open.len() >= MAX_DEPTH {
+            let (Open::Seq { at, .. } | Open::Map { at, .. }) = &open;
+            return Err(too_deep(at));
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        value: NodeValue,
+        at: Place,
+        anchor: usize,
+        height: usize,
+    ) -> Result<(), Box<Error>> {
+        if self.open.len() + height > MAX_DEPTH {
+            return Err(too_deep(&at));
+        }
+        let node = Node {
+            value,
+            at,
+            via: Via::default(),
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, (node.clone(), height));
+        }
+        if let Some(Open::Seq { height: above, .. } | Open::Map { height: above, .. }) =
+            self.open.last_mut()
+        {
+            *above = height.max(*above);
+        }
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::Seq { items, .. }) => items.push(node),
+            Some(Open::Map {
+                own, merged, key, ..
+            }) => match key.take() {
+                None => match node.value.text() {
+                    // Differs: Python keeps keys that are no text; here they become their text.
+                    Some(text) => *key = Some(Key::Named(Arc::from(text), node.at)),
+                    None => {
+                        let message = format!("a key cannot be {}", node.value.kind());
+                        return Err(fail(message, &node.at));
+                    }
+                },
+                Some(Key::Merge) => merge_into(merged, &node)?,
+                Some(Key::Named(name, key_at)) => {
+                    if let Some(first) = own.get(&name) {
+                        self.lints.push(Lint {
+                            name: "duplicate-key",
+                            message: format!(
+                                "the key `{name}` is there twice, the last one counts"
+                            ),
+                            help: Some(format!("the first one stands at {}", first.key_at)),
+                            at: key_at.clone(),
+                            via: Via::default(),
+                        });
+                    }
+                    let entry = Entry {
+                        key_at,
+                        node,
+                        injected: false,
+                    };
+                    own.insert(name, entry);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        at: &Place,
+    ) -> Result<NodeValue, Box<Error>> {
+        let string = || NodeValue::Str(Arc::from(text));
+        let found = match tag {
+            None if style != ScalarStyle::Plain => return Ok(string()),
+            None => scalar::plain(text),
+            Some(tag) if tag.is_yaml_core_schema() => {
+                let typed = match tag.suffix.as_str() {
+                    "str" => Some(string()),
+                    "null" => Some(NodeValue::Null),
+                    "bool" => scalar::boolean(text)
+                        .or_else(|| scalar::boolean(&text.to_ascii_lowercase())),
+                    "int" => scalar::int(text),
+                    "float" => scalar::float(text).or_else(|| {
+                        let plain = text.replace('_', "");
+                        plain.parse().ok().map(NodeValue::Float)
+                    }),
+                    "timestamp" => scalar::time(text).map(|t| NodeValue::Str(Arc::from(t))),
+                    other => {
+                        let message = format!("the tag `!!{other}` has no meaning here");
+                        return Err(fail(message, at));
+                    }
+                };
+                return typed.ok_or_else(|| fail(format!("`{text}` is no `!!{}`", tag.suffix), at));
+            }
+            Some(tag) if tag.suffix.is_empty() => scalar::plain(text),
+            Some(tag) => {
+                return Err(fail(format!("the tag `{tag}` has no meaning here"), at));
+            }
+        };
+        match found {
+            Plain::Value(value) => Ok(value),
+            Plain::Time(time) => {
+                if time != text {
+                    self.lints.push(Lint {
+                        name: "unquoted-time",
+                        message: format!("YAML takes this for an instant and gives `{time}`"),
+                        at: at.clone(),
+                        via: Via::default(),
+                        help: Some(format!("put it in quotes: \"{text}\"")),
+                    });
+                }
+                Ok(NodeValue::Str(Arc::from(time)))
+            }
+            Plain::NoTime => Err(Box::new(
+                Error::new(format!("`{text}` is no date"), at)
+                    .with_help(Some("put it in quotes if it is meant as text".to_owned())),
+            )),
+        }
+    }
+}
+
+/// Only the tag that a list or mapping has anyway.
+fn check_tag(tag: Option<&Tag>, kind: &str, at: &Place) -> Result<(), Box<Error>> {
+    match tag {
+        None => Ok(()),
+        Some(tag) if tag.is_yaml_core_schema() && tag.suffix == kind => Ok(()),
+        Some(tag) if !tag.is_yaml_core_schema() && tag.suffix.is_empty() => Ok(()),
+        Some(tag) if tag.is_yaml_core_schema() => Err(fail(
+            format!("the tag `!!{}` has no meaning here", tag.suffix),
+            at,
+        )),
+        Some(tag) => Err(fail(format!("the tag `{tag}` has no meaning here"), at)),
+    }
+}
+
+/// `<<`: of a list the first mapping wins, of several `<<` the last one.
+fn merge_into(merged: &mut Map, node: &Node) -> Result<(), Box<Error>> {
+    let maps: Vec<&Node> = match &node.value {
+        NodeValue::Seq(items) => items.iter().rev().collect(),
+        _ => vec![node],
+    };
+    for map in maps {
+        let NodeValue::Map(entries) = &map.value else {
+            return Err(fail(
+                format!("`<<` merges mappings, found {}", map.value.kind()),
+                &map.at,
+            ));
+        };
+        for (key, entry) in entries.iter() {
+            merged.insert(Arc::clone(key), entry.clone());
+        }
+    }
+    Ok(())
+}
