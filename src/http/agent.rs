@@ -12,17 +12,14 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ureq::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use ureq::http::{HeaderMap, Method, Uri};
+use ureq::http::Method;
+use ureq::http::header::AUTHORIZATION;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::proxy::Proxies;
-use super::url::{Parts, unquote};
 use super::{
     Headers, Request, Response, Secrets, Transport, TransportError, TransportErrorKind, decode,
-    failure, redirect,
+    failure, redirect, wire,
 };
 
 /// Who we are, unless the manifest says otherwise in a header of its own.
@@ -146,13 +143,13 @@ impl Agent {
             kind: TransportErrorKind::Invalid,
             message: self.options.secrets.mask(&message),
         };
-        let (uri, user) = target(&request.url).map_err(|why| {
+        let (uri, user) = wire::target(&request.url).map_err(|why| {
             let url = self.options.secrets.mask_url(&request.url);
             invalid(format!("the URL {url} is not valid: {why}"))
         })?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| invalid(format!("`{}` is not a method", request.method)))?;
-        let mut headers = wire_headers(&request.headers).map_err(invalid)?;
+        let mut headers = wire::headers(&request.headers).map_err(invalid)?;
         if let Some(user) = user {
             headers.entry(AUTHORIZATION).or_insert(user);
         }
@@ -174,7 +171,7 @@ impl Agent {
         let (head, body) = self.open(request)?.into_parts();
         let mut headers = Headers::with_capacity(head.headers.len());
         for (name, value) in &head.headers {
-            headers.add(name.as_str(), latin1(value.as_bytes()));
+            headers.add(name.as_str(), wire::latin1(value.as_bytes()));
         }
         let length = body
             .content_length()
@@ -236,65 +233,6 @@ fn tls(certificates: Option<&str>) -> Result<TlsConfig, AgentError> {
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&trusted))
         .build())
-}
-
-/// The URL without user and fragment, and what the user becomes: basic authentication, as
-/// `requests` does.
-fn target(url: &str) -> Result<(Uri, Option<HeaderValue>), String> {
-    if !url.contains(['@', '#']) {
-        return Ok((
-            url.parse()
-                .map_err(|e: ureq::http::uri::InvalidUri| e.to_string())?,
-            None,
-        ));
-    }
-    let mut parts = Parts::of(url);
-    parts.fragment.clear();
-    let mut user = None;
-    if let Some((name, host)) = parts.netloc.rsplit_once('@') {
-        let (name, password) = name.split_once(':').unwrap_or((name, ""));
-        let text = STANDARD.encode(format!("{}:{}", unquote(name), unquote(password)));
-        user = HeaderValue::try_from(format!("Basic {text}")).ok();
-        parts.netloc = host.to_owned();
-    }
-    let url = parts.to_string();
-    Ok((
-        url.parse()
-            .map_err(|e: ureq::http::uri::InvalidUri| e.to_string())?,
-        user,
-    ))
-}
-
-/// Header fields as they go on the wire. What cannot is an error that names the field only, since
-/// its value may be a credential.
-fn wire_headers(headers: &Headers) -> Result<HeaderMap, String> {
-    let mut map = HeaderMap::with_capacity(headers.len() + 4);
-    for (name, value) in headers.iter() {
-        // Ours to say, as in `requests`.
-        if name.eq_ignore_ascii_case("content-length") {
-            continue;
-        }
-        let field = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| format!("`{name}` is not a valid header name"))?;
-        // As Python writes it: Latin-1. What that lacks goes as UTF-8.
-        let wire: Result<Vec<u8>, _> = value.chars().map(|c| u8::try_from(u32::from(c))).collect();
-        let wire = wire.unwrap_or_else(|_| value.as_bytes().to_vec());
-        let value = HeaderValue::from_bytes(&wire)
-            .ok()
-            .filter(|_| !value.starts_with([' ', '\t']));
-        let value = value.ok_or_else(|| {
-            format!("the value of the header `{name}` is not valid: it begins with a space, or holds a line break or control character")
-        })?;
-        map.append(field, value);
-    }
-    Ok(map)
-}
-
-fn latin1(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.is_ascii() => text.to_owned(),
-        _ => bytes.iter().copied().map(char::from).collect(),
-    }
 }
 
 /// Counts what comes over the wire.

@@ -10,12 +10,14 @@ mod agent;
 mod archive;
 mod decode;
 mod failure;
+mod finder;
 mod gate;
 mod proxy;
 mod recorder;
 mod redirect;
 mod secrets;
 pub mod url;
+mod wire;
 
 use std::fmt;
 

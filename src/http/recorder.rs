@@ -4,6 +4,7 @@
 //! and renamed when whole. Credentials are masked in all of it.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use super::archive::{KINDS, mask_body, masked};
 use super::url::{Parts, parse_query};
@@ -63,10 +64,16 @@ pub struct Recorder {
 
 struct State {
     /// None once the archive is finished, or cannot be written.
-    file: Option<BufWriter<NamedTempFile>>,
+    file: Option<Unfinished>,
     is_first: bool,
     trouble: Option<io::Error>,
     pending: HashMap<ThreadId, Exchange>,
+}
+
+/// The archive under its temporary name, which is removed when this is dropped.
+struct Unfinished {
+    writer: BufWriter<File>,
+    path: TempPath,
 }
 
 struct Exchange {
@@ -135,16 +142,20 @@ impl Recorder {
         self.lock().trouble.is_some()
     }
 
-    fn end(&self, mut file: BufWriter<NamedTempFile>) -> io::Result<()> {
+    fn end(&self, mut file: Unfinished) -> io::Result<()> {
         let meta = json!({
             "config": self.options.secrets.mask_json(&self.options.config),
             "now": rfc3339(self.begun),
         });
-        write!(file, "\n],\"_lowcode\":{meta}}}}}\n")?;
-        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.options.path)?;
-        Ok(())
+        writeln!(file.writer, "\n],\"_lowcode\":{meta}}}}}")?;
+        let written = file
+            .writer
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        written.sync_all()?;
+        file.path
+            .persist(&self.options.path)
+            .map_err(|error| error.error)
     }
 
     fn write(&self, exchange: &Exchange) {
@@ -156,11 +167,11 @@ impl Recorder {
         let Some(file) = &mut state.file else {
             return;
         };
-        if let Err(error) = file.write_all(text.as_bytes()) {
+        if let Err(error) = file.writer.write_all(text.as_bytes()) {
             state.trouble = Some(error);
             // What is buffered must not be tried again when it is dropped.
             if let Some(file) = state.file.take() {
-                drop(file.into_parts());
+                drop(file.writer.into_parts());
             }
         }
         state.is_first = false;
@@ -248,24 +259,25 @@ impl Transport for Recorder {
     }
 }
 
-fn begin(folder: &Path, page: &str, begun: DateTime<Utc>) -> io::Result<BufWriter<NamedTempFile>> {
-    let file = tempfile::Builder::new()
+fn begin(folder: &Path, page: &str, begun: DateTime<Utc>) -> io::Result<Unfinished> {
+    let (file, path) = tempfile::Builder::new()
         .prefix(".lowcode-")
         .suffix(".har")
-        .tempfile_in(folder)?;
-    let mut file = BufWriter::new(file);
+        .tempfile_in(folder)?
+        .into_parts();
+    let mut writer = BufWriter::new(file);
     let creator = json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")});
     let pages = json!([
         {"startedDateTime": rfc3339(begun), "id": page, "title": page, "pageTimings": {}},
     ]);
     write!(
-        file,
+        writer,
         "{{\"log\":{{\"version\":\"1.2\",\"creator\":{creator},"
     )?;
-    writeln!(file, "\"pages\":{pages},\"entries\":[")?;
+    writeln!(writer, "\"pages\":{pages},\"entries\":[")?;
     // A folder that takes no bytes is told now, before the first request.
-    file.flush()?;
-    Ok(file)
+    writer.flush()?;
+    Ok(Unfinished { writer, path })
 }
 
 fn answered(response: &Response, secrets: &Secrets) -> Value {

@@ -4,6 +4,7 @@
 //! response that was recorded for it, or an error that shows the nearest recorded request.
 
 mod canon;
+mod fit;
 mod har;
 
 use std::borrow::Cow;

@@ -87,27 +87,21 @@ pub fn requote(url: &str) -> String {
     let mut quoted = String::with_capacity(url.len());
     let mut rest = bytes;
     while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
+        let escape = std::mem::replace(&mut rest, after);
         if byte != b'%' {
             push_quoted(&mut quoted, byte, is_safe);
             continue;
         }
-        let two = after.get(..2).unwrap_or_default();
-        match hex_pair(&[
-            b'%',
-            two.first().copied().unwrap_or(0),
-            two.get(1).copied().unwrap_or(0),
-        ]) {
+        match hex_pair(escape) {
             Some(value) if is_unreserved(value) => {
                 quoted.push(char::from(value));
                 rest = after.get(2..).unwrap_or_default();
             }
-            Some(_) => quoted.push('%'),
-            None if two.len() == 2 && two.iter().all(u8::is_ascii_alphanumeric) => {
+            None if two_alphanumeric(url.get(bytes.len() - after.len()..)) => {
                 literal = true;
                 break;
             }
-            None => quoted.push('%'),
+            _ => quoted.push('%'),
         }
     }
     if literal {
@@ -117,6 +111,11 @@ pub fn requote(url: &str) -> String {
         }
     }
     quoted
+}
+
+fn two_alphanumeric(text: Option<&str>) -> bool {
+    let two = text.unwrap_or_default().chars().take(2);
+    two.filter(|c| c.is_alphanumeric()).count() == 2
 }
 
 fn is_safe(byte: u8) -> bool {
@@ -143,6 +142,7 @@ mod tests {
             "http://h/a%20b~c%2f?x=A%7C"
         );
         assert_eq!(requote("http://h/100%zz%41"), "http://h/100%25zz%2541");
+        assert_eq!(requote("%aé"), "%25a%C3%A9");
         assert_eq!(requote("http://h/50% off"), "http://h/50%%20off");
     }
 }
