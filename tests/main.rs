@@ -8,3 +8,6 @@ mod support;
 mod asana;
 mod asana_oas;
 mod asana_server;
+//! tests
+
+mod vectors_records;

@@ -1,1 +1,32 @@
-//! Components.
+//! Components: what a manifest's mappings with a `type` are decoded into, a folder for each role.
+//!
+//! In: nodes of a manifest. Out: immutable values that know requests, responses and records. They
+//! must not know threads, the network or outputs.
+
+pub mod authenticator;
+pub mod backoff;
+pub mod decoder;
+mod dpath;
+mod error;
+pub mod error_handler;
+pub mod extractor;
+#[cfg(test)]
+pub(crate) mod fragment;
+mod one_or_many;
+pub mod paginator;
+pub mod partition_router;
+mod placed;
+pub mod record_filter;
+pub mod requester;
+pub mod retriever;
+pub mod schema_loader;
+pub mod source;
+pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod transformation;
+mod unknown;
+
+pub use dpath::DpathError;
+pub use error::ComponentError;
+pub use one_or_many::OneOrMany;

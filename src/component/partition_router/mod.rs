@@ -49,6 +49,23 @@ impl PartitionRouter {
     }
 }
 
+/// What all routers of a stream put into a request; of equal keys the first router's counts, as in
+/// the reference (`cartesian_product_stream_slicer.py`).
+///
+/// # Errors
+/// When a template fails.
+pub fn share_of_all(
+    routers: &[PartitionRouter],
+    slice: &Arc<StreamSlice>,
+    config: &Config,
+) -> Result<RequestParts, ComponentError> {
+    let mut parts = RequestParts::default();
+    for router in routers.iter().rev() {
+        product::overlay(&mut parts, router.share(slice, config)?);
+    }
+    Ok(parts)
+}
+
 /// Python's `bool()`: a falsy partition value is not put into requests.
 fn is_truthy(value: &Value) -> bool {
     match value {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::component::requester::{BodyData, RequestParts};
 use crate::message::StreamSlice;
 
 /// One partition out of one of each router. Of equal keys the first router's counts; keys of later
@@ -15,6 +16,21 @@ pub fn merge<'s>(slices: impl DoubleEndedIterator<Item = &'s StreamSlice>) -> St
         extend(&mut merged.extra_fields, &slice.extra_fields);
     }
     merged
+}
+
+/// Puts `over` over `parts`, key by key at the first level.
+pub(super) fn overlay(parts: &mut RequestParts, over: RequestParts) {
+    parts.params.extend(over.params);
+    parts.headers.extend(over.headers);
+    parts.body_json.extend(over.body_json);
+    parts.body_data = match (parts.body_data.take(), over.body_data) {
+        (Some(BodyData::Form(mut fields)), Some(BodyData::Form(more))) => {
+            fields.extend(more);
+            Some(BodyData::Form(fields))
+        }
+        (below, over) => over.or(below),
+    };
+    parts.path = over.path.or(parts.path.take());
 }
 
 fn extend(map: &mut Map<String, Value>, more: &Map<String, Value>) {

@@ -72,7 +72,7 @@ fn convert(value: &mut Value, schema: &Value) {
         _ => return,
     };
     let converted = match target {
-        "string" => match value {
+        "string" => match &*value {
             Value::String(_) => None,
             other => Some(Value::String(Literal::from_json(other).to_python_str())),
         },

@@ -85,14 +85,14 @@ impl SimpleRetriever {
     ) -> Result<RequestParts, ComponentError> {
         let mut parts = RequestParts::default();
         if let Some(paginator) = &self.paginator {
-            paginator.contribute(&mut parts, token, slice, config)?;
+            paginator.get().contribute(&mut parts, token, config)?;
         }
         let first_only = self
             .ignore_stream_slicer_parameters_on_paginated_requests
             .unwrap_or(false);
         if token.is_none() || !first_only {
             let share = share_of_all(self.partition_routers(), slice, config)?;
-            parts.combine(share)?;
+            parts.merge(share)?;
         }
         Ok(parts)
     }

@@ -76,11 +76,11 @@ fn resolve(
             if let Some(target) = map.get("$ref").and_then(Value::as_str) {
                 return follow(target, root, with, depth);
             }
-            let resolved: Result<Map<_, _>, _> = map
-                .iter()
-                .map(|(key, value)| Ok((key.clone(), resolve(value, root, with, depth)?)))
-                .collect();
-            Ok(Value::Object(resolved?))
+            let mut resolved = Map::new();
+            for (key, value) in map {
+                resolved.insert(key.clone(), resolve(value, root, with, depth)?);
+            }
+            Ok(Value::Object(resolved))
         }
         Value::Array(items) => items
             .iter()

@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::testing::from_yaml;
+    use crate::component::fragment::from_yaml;
 
     fn read(path: &str) -> io::Result<Vec<u8>> {
         match path {

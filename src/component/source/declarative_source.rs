@@ -175,7 +175,7 @@ fn members(group: &Node) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::testing::from_yaml;
+    use crate::component::fragment::from_yaml;
 
     const YAML: &str = "
 type: DeclarativeSource

@@ -1,0 +1,97 @@
+//! How requests prove who sends them.
+//!
+//! In: the configuration, and through a [`Session`] the network for access tokens. Out: a share of
+//! the request. What is obtained lives in the session's [`TokenStore`], one token for all threads.
+
+mod api_key;
+mod basic_http;
+mod bearer;
+mod expiry;
+mod no_auth;
+mod oauth;
+mod oauth_answer;
+mod refresh;
+mod selective;
+mod session;
+#[cfg(test)]
+pub(super) mod testing;
+
+pub use api_key::ApiKeyAuthenticator;
+pub use basic_http::BasicHttpAuthenticator;
+pub use bearer::BearerAuthenticator;
+pub use no_auth::NoAuth;
+pub use oauth::{OAuthAuthenticator, RefreshTokenUpdater};
+pub use selective::SelectiveAuthenticator;
+pub use session::{ConfigChange, Session, Token, TokenStore};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::ComponentError;
+use super::requester::RequestParts;
+use crate::http::Request;
+
+/// What an authenticator does.
+pub trait Authenticate: Send + Sync {
+    /// Adds the credentials to a request; gets an access token first where one is needed. The
+    /// credentials are masked in all that is said from then on.
+    ///
+    /// # Errors
+    /// When a template fails, a key of the request is set already, or no access token can be had.
+    fn authorize(
+        &self,
+        parts: &mut RequestParts,
+        session: &dyn Session,
+    ) -> Result<(), ComponentError>;
+
+    /// Forgets the access token that `request` was sent with, since the API refused it, so that the
+    /// next [`authorize`](Self::authorize) gets another. A token that was replaced meanwhile stays.
+    /// Says whether there is another to be had at all.
+    ///
+    /// # Errors
+    /// When a template fails.
+    fn refused(&self, request: &Request, session: &dyn Session) -> Result<bool, ComponentError> {
+        let _ = (request, session);
+        Ok(false)
+    }
+}
+
+/// A way to prove who sends a request.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(tag = "type")]
+pub enum Authenticator {
+    /// A key in a header, parameter or body field.
+    ApiKeyAuthenticator(ApiKeyAuthenticator),
+    /// User name and password.
+    BasicHttpAuthenticator(BasicHttpAuthenticator),
+    /// A fixed bearer token.
+    BearerAuthenticator(BearerAuthenticator),
+    /// Nothing.
+    NoAuth(NoAuth),
+    /// Access tokens by OAuth 2.0. In a box, since it is large.
+    OAuthAuthenticator(Box<OAuthAuthenticator>),
+    /// One of several, as the config says.
+    SelectiveAuthenticator(SelectiveAuthenticator),
+}
+
+impl Authenticator {
+    /// The component behind the type name.
+    #[must_use]
+    pub fn get(&self) -> &dyn Authenticate {
+        match self {
+            Self::ApiKeyAuthenticator(authenticator) => authenticator,
+            Self::BasicHttpAuthenticator(authenticator) => authenticator,
+            Self::BearerAuthenticator(authenticator) => authenticator,
+            Self::NoAuth(authenticator) => authenticator,
+            Self::OAuthAuthenticator(authenticator) => authenticator.as_ref(),
+            Self::SelectiveAuthenticator(authenticator) => authenticator,
+        }
+    }
+}
+
+/// A share that is one header field.
+fn header(name: &str, value: String) -> RequestParts {
+    let mut share = RequestParts::default();
+    share.headers.insert(name.to_owned(), value.into());
+    share
+}

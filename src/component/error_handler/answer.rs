@@ -1,0 +1,126 @@
+//! What templates and filters see of a response.
+
+use serde_json::Value;
+
+use crate::http::Response;
+use crate::template::{Config, TValue, headers, json, scope};
+
+/// The scope of error filters and waits: the JSON body, or an empty mapping where there is none,
+/// the headers, and the URL without query, fragment and credentials.
+///
+/// As airbyte-cdk 7.39.1, `http_response_filter.py`.
+#[must_use]
+pub fn response_scope(url: &str, response: Option<&Response>, config: &Config) -> scope::Response {
+    let empty = || json(&Value::Object(serde_json::Map::new()));
+    let body: TValue = response
+        .and_then(|response| json_body(response).as_ref().map(json))
+        .unwrap_or_else(empty);
+    let fields = response.map_or_else(empty, |response| headers(response.headers.iter()));
+    scope::Response::new(config.clone(), body, fields, bare_url(url))
+}
+
+fn json_body(response: &Response) -> Option<Value> {
+    let body = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
+    serde_json::from_slice(body).ok()
+}
+
+/// The URL without query, fragment and credentials, which some APIs take for authentication.
+fn bare_url(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match url.split_once("://") {
+        None => url.to_owned(),
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+    }
+}
+
+/// What a body says went wrong: the usual fields of a JSON body, or the whole text of another.
+///
+/// As airbyte-cdk 7.39.1, `json_error_message_parser.py`.
+#[must_use]
+pub fn error_message(response: &Response) -> Option<String> {
+    match json_body(response) {
+        Some(body) => message_in(&body),
+        None => std::str::from_utf8(&response.body).ok().map(str::to_owned),
+    }
+}
+
+/// Fields that APIs put their words into, the first first.
+const FIELDS: [&str; 12] = [
+    "message",
+    "messages",
+    "error",
+    "errors",
+    "failures",
+    "failure",
+    "detail",
+    "err",
+    "error_message",
+    "msg",
+    "reason",
+    "status_message",
+];
+
+fn message_in(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => {
+            let texts: Vec<_> = items.iter().filter_map(message_in).collect();
+            Some(texts.join(", "))
+        }
+        // Where no field says anything, the last one's nothing (`""`, `[]`) still counts.
+        Value::Object(map) => FIELDS
+            .iter()
+            .find_map(|field| map.get(*field).filter(|value| is_truthy(value)))
+            .or_else(|| map.get("status_message"))
+            .and_then(message_in),
+        _ => None,
+    }
+}
+
+/// Whether Python takes the value for true.
+#[must_use]
+pub(in crate::component) fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::backoff::testing::response;
+
+    #[test]
+    fn the_words_of_a_body_are_found() {
+        let words = |body: &str| error_message(&response(400, ("A", "b"), body));
+        assert_eq!(words(r#"{"error": {"message": "no"}}"#).as_deref(), Some("no"));
+        assert_eq!(
+            words(r#"{"errors": [{"msg": "a"}, "b", 3]}"#).as_deref(),
+            Some("a, b")
+        );
+        assert_eq!(words(r#"{"message": "", "detail": "why"}"#).as_deref(), Some("why"));
+        assert_eq!(words(r#"{"code": 3}"#), None);
+        assert_eq!(words("[]").as_deref(), Some(""));
+        assert_eq!(words("<h1>oops</h1>").as_deref(), Some("<h1>oops</h1>"));
+    }
+
+    #[test]
+    fn credentials_and_queries_leave_the_url() {
+        for (url, bare) in [
+            ("https://u:p@a.example/b/c?key=1#d", "https://a.example/b/c"),
+            ("https://a.example?key=1", "https://a.example"),
+            ("", ""),
+        ] {
+            assert_eq!(bare_url(url), bare);
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! `HttpRequester`.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
+
+use super::body::{send_form, send_json};
+use super::input::{Evaluated, Fields};
+use super::{BodyData, RequestBody, RequestParts, Unsupported};
+use crate::component::ComponentError;
+use crate::component::authenticator::{Authenticator, Session};
+use crate::component::error_handler::{ErrorHandler, Handler, default_handler};
+use crate::http::{Headers, Request, url};
+use crate::message::StreamSlice;
+use crate::template::{self, JsonTemplate, Literal, PyType, Template, scope};
+
+/// Sends HTTP requests.
+///
+/// Values of parameters, headers and bodies that come out empty or null are left out. A parameter
+/// that the URL already has with the same value is not sent twice; one that two components set, such
+/// as the requester and the paginator, is an error. As airbyte-cdk 7.39.1, `http_requester.py`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct HttpRequester {
+    /// URL of the endpoint, such as `https://api.example.com/v1/items` or
+    /// `https://{{ config['host'] }}/items/{{ stream_partition['id'] }}`.
+    url: Option<Template<scope::Slice>>,
+    /// First part of the URL. Deprecated: use `url`.
+    url_base: Option<Template<scope::Slice>>,
+    /// Rest of the URL after `url_base`; a whole URL takes its place. Deprecated: use `url`.
+    path: Option<Template<scope::Slice>>,
+    /// HTTP method. Default: GET.
+    #[serde(default)]
+    http_method: HttpMethod,
+    /// How requests prove who sends them. Default: not at all.
+    authenticator: Option<Authenticator>,
+    /// What to do with errors. Default: try again what may get better, see `DefaultErrorHandler`.
+    error_handler: Option<Handler>,
+    /// Query parameters: a mapping, or a template for one. A list gives a parameter for each item.
+    request_parameters: Option<Fields<scope::Slice>>,
+    /// Header fields: a mapping, or a template for one.
+    request_headers: Option<Fields<scope::Slice>>,
+    /// Body: text is sent as it is, a mapping as an URL-encoded form. Deprecated: use
+    /// `request_body`.
+    request_body_data: Option<Fields<scope::Slice>>,
+    /// Body: a JSON object. Deprecated: use `request_body`.
+    request_body_json: Option<JsonTemplate<scope::Slice>>,
+    /// Body: text, a form, a JSON object, or a GraphQL query.
+    request_body: Option<RequestBody>,
+    /// Answers a request that was sent before from memory. Default: false. Parent streams are read
+    /// once for all their children anyway.
+    #[serde(default)]
+    use_cache: bool,
+    /// Longest time in seconds for making a connection. Unset, the program's own.
+    #[serde(default, deserialize_with = "positive")]
+    connect_timeout_in_seconds: Option<f64>,
+    /// Longest time in seconds for which the server may send nothing. Unset, the program's own.
+    #[serde(default, deserialize_with = "positive")]
+    read_timeout_in_seconds: Option<f64>,
+    /// Looks after idle connections, so that dead ones are found. Default: false. This program
+    /// always does.
+    #[serde(default, rename = "use_tcp_keepalive")]
+    _use_tcp_keepalive: bool,
+    /// Not supported yet.
+    #[serde(rename = "fetch_properties_from_endpoint")]
+    _fetch_properties_from_endpoint: Option<Unsupported>,
+    /// Not supported yet.
+    #[serde(rename = "query_properties")]
+    _query_properties: Option<Unsupported>,
+}
+
+/// Methods that a manifest can name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    /// GET.
+    #[default]
+    Get,
+    /// POST.
+    Post,
+}
+
+impl HttpMethod {
+    /// The method as it is sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// Time-outs that a manifest sets, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timeouts {
+    /// For making a connection.
+    pub connect: Option<f64>,
+    /// For which the server may send nothing.
+    pub read: Option<f64>,
+}
+
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let seconds = Option::<f64>::deserialize(deserializer)?;
+    if seconds.is_some_and(|seconds| seconds <= 0.0 || !seconds.is_finite()) {
+        return Err(serde::de::Error::custom("expected more than 0 seconds"));
+    }
+    Ok(seconds)
+}
+
+impl HttpRequester {
+    /// The request for a page of `slice`: the page with `token`, when there is one. `extra` are the
+    /// shares of paginator, partition router and cursor.
+    ///
+    /// # Errors
+    /// When a template fails, two shares collide, the URL is none, or no access token can be had.
+    pub fn request(
+        &self,
+        slice: &Arc<StreamSlice>,
+        token: Option<&Value>,
+        extra: RequestParts,
+        session: &dyn Session,
+    ) -> Result<Request, ComponentError> {
+        let page = token.map(|token| template::json(&json!({"next_page_token": token})));
+        let scope = scope::Slice::new(session.config().clone(), template::slice(slice), page);
+        let mut parts = self.own_parts(&scope)?;
+        if let Some(authenticator) = &self.authenticator {
+            authenticator.get().authorize(&mut parts, session)?;
+        }
+        parts.merge(extra)?;
+        let url = self.url(&scope, parts.path.as_deref())?;
+        let mut request = Request {
+            method: self.http_method.as_str().to_owned(),
+            url: self.with_params(&url, parts.params)?,
+            headers: Headers::default(),
+            body: Vec::new(),
+        };
+        for (name, value) in parts.headers {
+            let value = Literal::from_json(&value).to_python_str();
+            request.headers.set(&name, value);
+        }
+        set_body(&mut request, parts.body_data, parts.body_json)?;
+        Ok(request)
+    }
+
+    /// What the manifest says, else the default.
+    #[must_use]
+    pub fn error_handler(&self) -> &dyn ErrorHandler {
+        match &self.error_handler {
+            Some(handler) => handler.get(),
+            None => default_handler(),
+        }
+    }
+
+    /// How requests prove who sends them, when they do.
+    #[must_use]
+    pub fn authenticator(&self) -> Option<&Authenticator> {
+        self.authenticator.as_ref()
+    }
+
+    /// Whether a repeated request may be answered from memory.
+    #[must_use]
+    pub fn use_cache(&self) -> bool {
+        self.use_cache
+    }
+
+    /// The manifest's time-outs.
+    #[must_use]
+    pub fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            connect: self.connect_timeout_in_seconds,
+            read: self.read_timeout_in_seconds,
+        }
+    }
+
+    fn own_parts(&self, scope: &scope::Slice) -> Result<RequestParts, ComponentError> {
+        const LISTS: [PyType; 2] = [PyType::Str, PyType::List];
+        let mut parts = RequestParts::default();
+        if let Some(fields) = &self.request_parameters
+            && let Evaluated::Mapping(params) = fields.eval(scope, &LISTS)?
+        {
+            parts.params = params;
+        }
+        if let Some(fields) = &self.request_headers {
+            parts.headers = match fields.eval(scope, &[])? {
+                Evaluated::Mapping(headers) => headers,
+                Evaluated::Other => Map::new(),
+                Evaluated::Text(text) => {
+                    return Err(ComponentError::config(format!(
+                        "expected a mapping in `request_headers`, found `{text}`"
+                    )));
+                }
+            };
+        }
+        let data = match &self.request_body {
+            Some(RequestBody::RequestBodyPlainText(body)) => {
+                Some(Fields::eval_text(&body.value, scope)?)
+            }
+            Some(RequestBody::RequestBodyUrlEncodedForm(body)) => {
+                Some(body.value.eval(scope, &LISTS)?)
+            }
+            _ => match &self.request_body_data {
+                Some(fields) => Some(fields.eval(scope, &LISTS)?),
+                None => None,
+            },
+        };
+        parts.body_data = match data {
+            Some(Evaluated::Mapping(form)) => Some(BodyData::Form(form)),
+            Some(Evaluated::Text(text)) => Some(BodyData::Text(text)),
+            Some(Evaluated::Other) | None => None,
+        };
+        let object = match &self.request_body {
+            Some(RequestBody::RequestBodyJsonObject(body)) => Some(&body.value),
+            Some(RequestBody::RequestBodyGraphQL(body)) => Some(&body.value),
+            _ => self.request_body_json.as_ref(),
+        };
+        if let Some(object) = object {
+            parts.body_json = match object.eval(scope)? {
+                Value::Object(object) => object,
+                Value::String(text) => {
+                    return Err(ComponentError::config(format!(
+                        "expected an object as the JSON body, found `{text}`"
+                    )));
+                }
+                _ => Map::new(),
+            };
+        }
+        Ok(parts)
+    }
+
+    fn url(&self, scope: &scope::Slice, path: Option<&str>) -> Result<String, ComponentError> {
+        let text = |template: &Option<Template<scope::Slice>>| match template {
+            Some(template) => template.text(scope),
+            None => Ok(String::new()),
+        };
+        let own_path;
+        let path = match path.filter(|path| !path.is_empty()) {
+            Some(path) => path,
+            None => {
+                own_path = text(&self.path)?;
+                own_path.trim_start_matches('/')
+            }
+        };
+        let base = text(&self.url_base)?;
+        let base = if base.is_empty() { text(&self.url)? } else { base };
+        Ok(join(base, path))
+    }
+
+    fn with_params(
+        &self,
+        url: &str,
+        mut params: Map<String, Value>,
+    ) -> Result<String, ComponentError> {
+        if let Some((name, _)) = params.iter().find(|(_, value)| value.is_object()) {
+            return Err(ComponentError::config(format!(
+                "the request parameter `{name}` is an object: expected a text or a list"
+            )));
+        }
+        url::dedupe(url, &mut params);
+        url::prepare(url, url::flatten(&params)).map_err(|error| {
+            let template = self.url.as_ref().or(self.url_base.as_ref());
+            let place = template.or(self.path.as_ref()).and_then(Template::at);
+            ComponentError::config(format!("cannot send a request: {error}")).or_at(place)
+        })
+    }
+}
+
+/// A path below a URL; a path that is a URL takes its place.
+fn join(mut base: String, path: &str) -> String {
+    if path.is_empty() {
+        return base;
+    }
+    if !base.ends_with('/') {
+        base.push('/');
+    }
+    url::urljoin(&base, path)
+}
+
+fn set_body(
+    request: &mut Request,
+    data: Option<BodyData>,
+    object: Map<String, Value>,
+) -> Result<(), ComponentError> {
+    let data = data.filter(|data| match data {
+        BodyData::Form(form) => !form.is_empty(),
+        BodyData::Text(text) => !text.is_empty(),
+    });
+    match data {
+        Some(_) if !object.is_empty() => Err(ComponentError::config(
+            "a request has either a JSON body or another one, not both",
+        )),
+        Some(BodyData::Form(form)) => {
+            send_form(&form, &mut request.headers, &mut request.body);
+            Ok(())
+        }
+        Some(BodyData::Text(text)) => {
+            request.body = text.into_bytes();
+            Ok(())
+        }
+        None if object.is_empty() => Ok(()),
+        None => {
+            send_json(object, &mut request.headers, &mut request.body);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::authenticator::testing::TestSession;
+    use crate::component::error_handler::Action;
+    use crate::component::testing::{errors_of, from_yaml};
+
+    fn request_with(yaml: &str, token: Option<Value>, extra: RequestParts) -> Result<Request, String> {
+        let requester: HttpRequester = from_yaml(yaml);
+        let session = TestSession::new(json!({"host": "api.example.com", "key": "k&1"}), Vec::new());
+        let mut slice = StreamSlice::default();
+        slice.partition.insert("id".to_owned(), json!(7));
+        requester
+            .request(&Arc::new(slice), token.as_ref(), extra, &session)
+            .map_err(|error| error.message)
+    }
+
+    fn request(yaml: &str) -> Request {
+        request_with(yaml, None, RequestParts::default()).unwrap()
+    }
+
+    fn body(yaml: &str) -> (Option<String>, String) {
+        let request = request(&format!("url: https://a.example\nhttp_method: POST\n{yaml}"));
+        let content_type = request.headers.get("Content-Type").map(str::to_owned);
+        (content_type, String::from_utf8(request.body).unwrap())
+    }
+
+    #[test]
+    fn the_url_is_base_and_path_or_whole() {
+        for (yaml, url) in [
+            (
+                "{url_base: 'https://{{ config.host }}/v1/', path: '/items/{{ stream_partition.id }}'}",
+                "https://api.example.com/v1/items/7",
+            ),
+            ("{url_base: 'https://a.example/v1', path: items}", "https://a.example/v1/items"),
+            ("{url: 'https://a.example/v1/items/'}", "https://a.example/v1/items/"),
+            (
+                "{url_base: 'https://a.example/v1', path: 'https://b.example/x?y=1'}",
+                "https://b.example/x?y=1",
+            ),
+        ] {
+            assert_eq!(request(yaml).url, url);
+        }
+    }
+
+    #[test]
+    fn a_page_token_may_be_the_path() {
+        let path = |path: &str| RequestParts {
+            path: Some(path.to_owned()),
+            ..RequestParts::default()
+        };
+        let yaml = "{url_base: 'https://a.example/v1', path: items, request_parameters: {limit: '5'}}";
+        let url = |token| request_with(yaml, None, path(token)).unwrap().url;
+        assert_eq!(url("https://a.example/next?limit=5"), "https://a.example/next?limit=5");
+        assert_eq!(url("more"), "https://a.example/v1/more?limit=5");
+    }
+
+    #[test]
+    fn parameters_are_evaluated_and_encoded() {
+        let yaml = "
+            url: https://a.example/items?fixed=1
+            request_parameters:
+              key: \"{{ config['key'] }}\"
+              'n-{{ config.host }}': '007'
+              gone: \"{{ config['missing'] }}\"
+              list: \"{{ ['a', 'b'] }}\"
+              fixed: '1'
+              page: \"{{ next_page_token['next_page_token'] }}\"
+        ";
+        assert_eq!(
+            request_with(yaml, Some(json!("t")), RequestParts::default()).unwrap().url,
+            "https://a.example/items?fixed=1&key=k%261&n-api.example.com=007&list=a&list=b&page=t"
+        );
+    }
+
+    #[test]
+    fn shares_must_not_collide() {
+        let mut extra = RequestParts::default();
+        extra.params.insert("limit".to_owned(), json!(5));
+        let yaml = "{url: 'https://a.example', request_parameters: {limit: '5'}}";
+        assert_eq!(
+            request_with(yaml, None, extra).unwrap_err(),
+            "the request parameter `limit` is set twice"
+        );
+    }
+
+    #[test]
+    fn headers_are_python_texts() {
+        let request = request("{url: 'https://a.example', request_headers: {X-A: '1.0', X-B: 'true', X-C: 'True'}}");
+        let headers: Vec<_> = request.headers.iter().collect();
+        assert_eq!(headers, [("X-A", "1.0"), ("X-B", "true"), ("X-C", "True")]);
+        let text = "{url: 'https://a.example', request_headers: 'x'}";
+        assert!(request_with(text, None, RequestParts::default()).is_err());
+    }
+
+    #[test]
+    fn each_kind_of_body_is_sent_its_way() {
+        let json = Some("application/json".to_owned());
+        let form = Some("application/x-www-form-urlencoded".to_owned());
+        assert_eq!(
+            body("request_body_json: {a: '{{ config.host }}', n: {m: 1, gone: null}}"),
+            (json.clone(), r#"{"a": "api.example.com", "n": {"m": 1}}"#.to_owned())
+        );
+        assert_eq!(
+            body("request_body_data: {a: '{{ config.key }}'}"),
+            (form.clone(), "a=k%261".to_owned())
+        );
+        assert_eq!(body("request_body_data: 'a {{ config.host }}'").1, "a api.example.com");
+        assert_eq!(
+            body("request_body: {type: RequestBodyPlainText, value: 'x {{ config.host }}'}"),
+            (None, "x api.example.com".to_owned())
+        );
+        assert_eq!(
+            body("request_body: {type: RequestBodyUrlEncodedForm, value: {a: b}}"),
+            (form, "a=b".to_owned())
+        );
+        assert_eq!(
+            body("request_body: {type: RequestBodyJsonObject, value: {a: [1, {b: '2'}]}}"),
+            (json.clone(), r#"{"a": [1, {"b": 2}]}"#.to_owned())
+        );
+        assert_eq!(
+            body("request_body: {type: RequestBodyGraphQL, value: {query: 'query { a }', variables: {n: 1}}}"),
+            (json, r#"{"query": "query { a }", "variables": {"n": 1}}"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn two_bodies_are_refused() {
+        let yaml = "{url: 'https://a.example', request_body_json: {a: b}, request_body_data: {a: b}}";
+        let error = request_with(yaml, None, RequestParts::default()).unwrap_err();
+        assert!(error.contains("not both"), "{error}");
+    }
+
+    #[test]
+    fn a_url_that_is_none_is_told_at_its_place() {
+        let requester: HttpRequester = from_yaml("{url_base: 'api.example.com', path: x}");
+        let session = TestSession::new(json!({}), Vec::new());
+        let parts = RequestParts::default();
+        let error = requester.request(&Arc::default(), None, parts, &session).unwrap_err();
+        assert!(error.message.contains("no scheme"), "{error}");
+        assert_eq!(error.at.map(|at| (at.line, at.column)), Some((1, 12)));
+    }
+
+    #[test]
+    fn what_is_not_supported_is_an_error_at_its_line() {
+        let errors = errors_of::<HttpRequester>("url: https://a.example\nquery_properties: {type: QueryProperties}");
+        assert!(errors.contains("not supported yet"), "{errors}");
+        assert!(errors.contains("test.yaml:2"), "{errors}");
+    }
+
+    #[test]
+    fn without_an_error_handler_the_default_decides() {
+        let requester: HttpRequester = from_yaml("url: https://a.example");
+        let session = TestSession::new(json!({}), Vec::new());
+        let response = crate::component::backoff::testing::response(404, ("A", "b"), "");
+        let verdict = requester.error_handler().judge("", Ok(&response), session.config());
+        assert_eq!(verdict.unwrap().action, Action::Fail);
+    }
+}

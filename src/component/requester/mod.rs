@@ -1,0 +1,45 @@
+//! From a slice and a page token to a request.
+//!
+//! In: what a manifest says of a request, and the shares of paginator, partition router and
+//! authenticator. Out: a [`Request`](crate::http::Request), ready to be sent. It must not send it.
+
+mod body;
+mod http_requester;
+mod input;
+mod parts;
+mod request_body;
+mod request_option;
+mod unsupported;
+
+pub use http_requester::{HttpMethod, HttpRequester, Timeouts};
+pub use parts::{BodyData, RequestParts};
+pub use request_body::{
+    RequestBody, RequestBodyGraphQL, RequestBodyJsonObject, RequestBodyPlainText,
+    RequestBodyUrlEncodedForm,
+};
+pub use request_option::{InjectInto, RequestOption, RequestPath};
+
+pub(super) use body::send_form;
+pub(super) use input::{Evaluated, Fields};
+pub(super) use unsupported::Unsupported;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What sends a stream's requests.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(tag = "type")]
+pub enum Requester {
+    /// HTTP. In a box, since it is large.
+    HttpRequester(Box<HttpRequester>),
+}
+
+impl Requester {
+    /// The component behind the type name.
+    #[must_use]
+    pub fn get(&self) -> &HttpRequester {
+        match self {
+            Self::HttpRequester(requester) => requester,
+        }
+    }
+}
