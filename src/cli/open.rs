@@ -123,7 +123,7 @@ fn agent(secrets: &Secrets) -> Result<Agent, Failure> {
         proxies: Proxies {
             http: either("HTTP_PROXY"),
             https: either("HTTPS_PROXY"),
-            no_proxy: Proxies::hosts(&either("NO_PROXY").unwrap_or_default()),
+            none_for: Proxies::hosts(&either("NO_PROXY").unwrap_or_default()),
         },
         certificates,
         secrets: secrets.clone(),

@@ -8,7 +8,7 @@ use super::error::ReadError;
 use super::read::PartitionRead;
 use super::{Shared, StreamStats};
 use crate::component::authenticator::Session as _;
-use crate::component::backoff::default_wait;
+use crate::component::backoff::{self, default_wait};
 use crate::component::error_handler::{Action, ErrorHandler, Verdict};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
@@ -44,7 +44,8 @@ impl Shared {
         read: &PartitionRead,
     ) -> Result<Answer, ReadError> {
         let session = &*self.session;
-        let requester = retriever.requester();
+        let requester = retriever.requester().get();
+        let handler = requester.error_handler();
         let token = read.token.as_ref();
         let parts = retriever.request_parts(&read.slice, token, &session.config)?;
         let mut request = requester.request(&read.slice, token, parts, session)?;
@@ -57,8 +58,7 @@ impl Shared {
             stats.requests.add(1);
             tries.sent += 1;
             let outcome = self.send_once(stats, &request);
-            let handler = requester.error_handler();
-            let verdict = handler.judge(outcome.as_ref(), &session.config)?;
+            let verdict = handler.judge(&request.url, outcome.as_ref(), &session.config)?;
             match verdict.action {
                 Action::Success => {
                     return Ok(outcome.map_or(Answer::Nothing, Answer::Page));
@@ -70,7 +70,11 @@ impl Shared {
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
                 Action::Retry | Action::RateLimited => {}
-                Action::RefreshTokenThenRetry => requester.refused(session),
+                Action::RefreshTokenThenRetry => {
+                    if let Some(authenticator) = requester.authenticator() {
+                        authenticator.get().refused(&request, session)?;
+                    }
+                }
                 Action::Fail | Action::ReducePageSize | Action::SplitRequestWindow => {
                     return Err(self.failure(&request, outcome.as_ref(), verdict, tries.sent));
                 }
@@ -88,7 +92,10 @@ impl Shared {
             } else if session.gate.sleep(wait).is_err() {
                 return Ok(Answer::Nothing);
             }
-            requester.authorize_again(&mut request, session)?;
+            // The credentials may have changed. The rest of the request stays as it was, though a
+            // template of it may read the clock.
+            let parts = retriever.request_parts(&read.slice, token, &session.config)?;
+            request.headers = requester.request(&read.slice, token, parts, session)?.headers;
         }
     }
 
@@ -143,6 +150,10 @@ impl Shared {
     }
 }
 
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
 /// Why a response was ignored, in the manifest's words where it has some.
 fn ignored(outcome: &Result<Response, TransportError>, verdict: Verdict) -> String {
     let answer = match outcome {
@@ -166,24 +177,24 @@ impl Tries {
     ) -> Result<Option<Duration>, ReadError> {
         let config = &shared.session.config;
         let most = handler.max_retries(config)?.saturating_add(1);
-        let time_left = handler.max_time(config)?.saturating_sub(self.waited);
+        let time_left = seconds(handler.max_time()).saturating_sub(self.waited);
         let asked = handler.backoff(outcome.as_ref(), self.sent, config)?;
         let wait = match asked.filter(|seconds| *seconds > 0.0) {
-            Some(seconds) => {
+            Some(asked) => {
                 self.asked += 1;
-                let wait = Duration::try_from_secs_f64(seconds + 1.0).unwrap_or(Duration::MAX);
+                let wait = seconds(backoff::wait(Some(asked), self.asked));
                 (self.asked < most && !time_left.is_zero()).then_some(wait)
             }
             None if verdict.action == Action::RateLimited => {
                 self.asked = 0;
                 self.limited += 1;
-                (self.limited < most).then(|| default_wait(self.limited))
+                (self.limited < most).then(|| seconds(default_wait(self.limited)))
             }
             None => {
                 (self.asked, self.limited) = (0, 0);
                 self.plain += 1;
                 (self.plain < most && !time_left.is_zero())
-                    .then(|| default_wait(self.plain).min(time_left))
+                    .then(|| seconds(default_wait(self.plain)).min(time_left))
             }
         };
         self.waited += wait.unwrap_or_default();

@@ -3,7 +3,6 @@
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::read::PartitionRead;
-use super::turn::Turns;
 use super::{Event, Shared};
 use crate::component::ComponentError;
 use crate::component::decoder::Page;
@@ -26,6 +25,13 @@ struct Around<'a> {
     page: &'a Page,
     slice: &'a Arc<StreamSlice>,
     token: Option<&'a Value>,
+}
+
+/// What was selected from a page.
+struct Seen {
+    selected: u64,
+    read: u64,
+    last: Option<Data>,
 }
 
 impl Shared {
@@ -116,7 +122,7 @@ impl Shared {
         let mut read = Some(read);
         let mut token_error = None;
         let around = Around { response: &response, page: &page, slice: &slice, token: token.as_ref() };
-        if self.options.read_ahead && !paginator.is_some_and(Paginator::needs_records) {
+        if self.options.read_ahead && !paginator.is_some_and(|paginator| paginator.get().needs_records()) {
             match self.next_token(paginator, &around, None) {
                 Ok(Some(next)) => {
                     if let Some(read) = read.take() {
@@ -147,9 +153,12 @@ impl Shared {
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
-        let count = selection.records.len() as u64;
-        self.stats[stream].filtered.add(selection.read.saturating_sub(count));
-        let last = selection.records.last().cloned();
+        let seen = Seen {
+            selected: selection.records.len() as u64,
+            read: selection.read,
+            last: selection.records.last().cloned(),
+        };
+        self.stats[stream].filtered.add(seen.read.saturating_sub(seen.selected));
         self.feed(node, stream, &slice, &selection.records)?;
         self.hand_out(node, stream, selection.records);
         drop(turn);
@@ -158,7 +167,7 @@ impl Shared {
             return Err(error.into());
         }
         if let Some(read) = read
-            && let Some(next) = self.next_token(paginator, &around, Some((count, last.as_ref())))?
+            && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
             self.schedule.resume(read.after(Some(next)));
             *handed_on = true;
@@ -166,26 +175,26 @@ impl Shared {
         Ok(())
     }
 
-    /// What asks for the page after this one; `seen` is the number of its records, and the last.
+    /// What asks for the page after this one; `seen` is there once its records are selected.
     fn next_token(
         &self,
         paginator: Option<&Paginator>,
         around: &Around<'_>,
-        seen: Option<(u64, Option<&Data>)>,
+        seen: Option<&Seen>,
     ) -> Result<Option<Value>, ComponentError> {
         let Some(paginator) = paginator else {
             return Ok(None);
         };
-        let (last_page_size, last_record) = seen.unwrap_or_default();
         let page = PageInfo {
             response: around.response,
             body: template::lazy(Arc::new(around.page.first().clone())),
-            last_page_size,
-            last_record,
+            last_page_size: seen.map_or(0, |seen| seen.selected),
+            read: seen.map_or(0, |seen| seen.read),
+            last_record: seen.and_then(|seen| seen.last.as_ref()),
             config: &self.session.config,
             slice: around.slice,
         };
-        paginator.next_token(&page, around.token)
+        paginator.get().next_token(&page, around.token)
     }
 
     /// Gives each child the partitions that these records make.
@@ -257,7 +266,7 @@ fn initial_token(
     paginator: Option<&Paginator>,
     config: &Config,
 ) -> Result<Option<Value>, ComponentError> {
-    paginator.map_or(Ok(None), |paginator| paginator.initial_token(config))
+    paginator.map_or(Ok(None), |paginator| paginator.get().initial_token(config))
 }
 
 /// The slice as a person reads it: JSON, or nothing for a stream with one partition.
