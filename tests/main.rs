@@ -1,1 +1,3 @@
-//! tests
+//! Tests of the whole, one binary.
+
+mod vectors_template;
