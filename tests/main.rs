@@ -9,3 +9,4 @@ mod layers;
 mod readme;
 mod support;
 mod vectors_records;
+mod vectors_template;
