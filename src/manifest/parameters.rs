@@ -15,8 +15,9 @@ use super::node::{Entry, Map, Node, NodeValue};
 use super::place::{Place, Via};
 use super::yaml::MAX_DEPTH;
 
-/// Components made at most. Parameters that are components multiply in one another.
-const MAX_COMPONENTS: usize = 1_000_000;
+/// Components, and parameters passed to them, at most. Parameters that are components multiply in
+/// one another.
+const MAX_PASSED: usize = 500_000;
 
 const PARAMETERS: &str = "$parameters";
 
@@ -64,7 +65,7 @@ pub fn propagate(
         .collect();
     let mut pass = Pass {
         outer_wins,
-        made: 0,
+        passed: 0,
         errors: Vec::new(),
     };
     let done = pass.component("", "", component, map, &component.via, &outer, 0);
@@ -100,7 +101,7 @@ fn replaced(node: &Node, map: Map) -> Node {
 
 struct Pass {
     outer_wins: bool,
-    made: usize,
+    passed: usize,
     errors: Vec<Error>,
 }
 
@@ -118,8 +119,8 @@ impl Pass {
         outer: &Map,
         depth: usize,
     ) -> Option<Map> {
-        self.made += 1;
-        if self.made > MAX_COMPONENTS || depth > 2 * MAX_DEPTH {
+        self.passed += 1 + outer.len();
+        if self.passed > MAX_PASSED || depth > 2 * MAX_DEPTH {
             if self.errors.is_empty() {
                 let message = "the manifest grows without end when `$parameters` are passed on";
                 self.errors.push(Error::new(message, &node.at).through(via));
@@ -346,4 +347,138 @@ fn is_json_schema(map: &Map) -> bool {
 
 fn has_type(node: &Node) -> bool {
     node.get("type").is_some_and(|kind| kind.value.is_truthy())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::manifest::Manifest;
+
+    fn resolved(text: &str) -> Value {
+        let text = format!("type: DeclarativeSource\n{text}");
+        Manifest::load(&text, "m").unwrap().root().to_json()
+    }
+
+    #[test]
+    fn types_are_inferred_by_the_field_of_a_typed_component() {
+        let found = resolved(
+            "streams:\n\
+             - retriever: {requester: {error_handler: {}}, paginator: {}}\n  \
+               schema_loader: {}\n\
+             - {type: Other, retriever: {requester: {}}}\n\
+             - retriever: {class_name: a.B, requester: {}}\n",
+        );
+        assert_eq!(
+            found["streams"],
+            json!([
+                {
+                    "type": "DeclarativeStream",
+                    "retriever": {
+                        "type": "SimpleRetriever",
+                        "requester": {
+                            "type": "HttpRequester",
+                            "error_handler": {"type": "DefaultErrorHandler"}
+                        },
+                        "paginator": {"type": "NoPagination"}
+                    },
+                    "schema_loader": {"type": "JsonFileSchemaLoader"}
+                },
+                {"type": "Other", "retriever": {"requester": {}}},
+                {
+                    "type": "DeclarativeStream",
+                    "retriever": {"type": "CustomRetriever", "class_name": "a.B", "requester": {}}
+                }
+            ])
+        );
+    }
+
+    #[test]
+    fn own_parameters_win_and_falsy_values_yield() {
+        let found = resolved(
+            "a:\n  type: A\n  $parameters: {p: 1, q: 2, r: 3}\n  p: 0\n  q: 5\n  \
+               b: {type: B, $parameters: {q: 7}}\n",
+        );
+        assert_eq!(
+            found["a"],
+            json!({
+                "type": "A", "p": 1, "q": 5, "r": 3,
+                "b": {"type": "B", "p": 1, "q": 7, "r": 3, "$parameters": {"p": 1, "q": 7, "r": 3}},
+                "$parameters": {"p": 1, "q": 2, "r": 3}
+            })
+        );
+    }
+
+    #[test]
+    fn a_parameter_does_not_enter_the_field_of_its_name() {
+        let found = resolved(
+            "a:\n  type: A\n  $parameters: {b: {type: X}, c: ''}\n  b: {type: B}\n  \
+               c: {type: C}\n  d: {type: D}\n",
+        );
+        // `c` is falsy and gets lost behind its own field.
+        assert_eq!(
+            found["a"],
+            json!({
+                "type": "A",
+                "b": {"type": "B", "c": "", "$parameters": {"c": ""}},
+                "c": {"type": "C", "b": {"type": "X"}, "$parameters": {"b": {"type": "X"}}},
+                "d": {"type": "D", "b": {"type": "X"}, "$parameters": {"b": {"type": "X"}}},
+                "$parameters": {"b": {"type": "X"}}
+            })
+        );
+    }
+
+    #[test]
+    fn schemas_and_plain_mappings_are_left_alone() {
+        let found = resolved(
+            "a:\n  type: A\n  $parameters: {p: 1}\n  \
+               schema: {type: object, properties: {x: {type: string}}}\n  \
+               nullable: {type: ['null', object], y: {type: Z}}\n  \
+               plain: {x: {y: {type: Deep}}}\n  \
+               holder: {$parameters: {q: 2}, x: {type: X}, y: 1}\n  \
+               list: [{type: L}, [{type: M}], {x: 1}]\n",
+        );
+        assert_eq!(
+            found["a"],
+            json!({
+                "type": "A", "p": 1,
+                "schema": {"type": "object", "properties": {"x": {"type": "string"}}},
+                "nullable": {"type": ["null", "object"], "y": {"type": "Z"}},
+                "plain": {"x": {"y": {"type": "Deep"}}},
+                "holder": {"x": {"type": "X", "p": 1, "q": 2, "$parameters": {"p": 1, "q": 2}}, "y": 1},
+                "list": [{"type": "L", "p": 1, "$parameters": {"p": 1}}, [{"type": "M"}], {"x": 1}],
+                "$parameters": {"p": 1}
+            })
+        );
+    }
+
+    #[test]
+    fn outer_parameters_can_win() {
+        let text = "type: T\n$parameters: {p: own}\nchild: {type: C, $parameters: {p: inner}}\n";
+        let node = crate::manifest::yaml::parse(text, "m", &mut Vec::new()).unwrap();
+        let Value::Object(outer) = json!({"p": "outer"}) else {
+            panic!("no mapping");
+        };
+        let ours = propagate(&node, &outer, true).unwrap().to_json();
+        assert_eq!(ours["p"], "outer");
+        assert_eq!(ours["child"]["p"], "outer");
+        let ours = propagate(&node, &outer, false).unwrap().to_json();
+        assert_eq!(ours["p"], "own");
+        assert_eq!(ours["child"]["p"], "inner");
+    }
+
+    #[test]
+    fn parameters_must_be_a_mapping() {
+        let text = "a: {type: A, $parameters: [x]}\nb: {type: B, $parameters: ~}\n";
+        let errors = Manifest::load(text, "m").unwrap_err();
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "m:1:27: `$parameters` is a list, expected a mapping",
+                "m:2:27: `$parameters` is null, expected a mapping",
+            ]
+        );
+    }
 }

@@ -400,3 +400,111 @@ fn missing(node: &Node, before: &str, head: &str, tail: &str) -> Missing {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::manifest::Manifest;
+
+    fn resolved(text: &str) -> Value {
+        Manifest::load(text, "m").unwrap().root().to_json()
+    }
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let errors = Manifest::load(text, "m").unwrap_err();
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn references_stand_for_what_they_lead_to() {
+        let found = resolved(
+            "a: {b: [{c: 1}, {c: 2}], \"d/e\": 3, d: {e: 4}}\n\
+             \"top/x\": 5\n\
+             1: {y: 6}\n\
+             text: \"#/a/b/1/c\"\n\
+             last: \"#/a/b/-1\"\n\
+             slash: \"#/a/d/e\"\n\
+             whole: \"#/top/x\"\n\
+             number: \"#/1/y\"\n\
+             spread: {$ref: \"#/a/d\", e: 7, f: \"#/text\"}\n\
+             nested: {$ref: \"#/spread\", g: {$ref: \"#/a/d\"}}\n\
+             scalar: {$ref: \"#/a/d/e\", lost: 1}\n\
+             literal: {$ref: {h: 1}, i: 2}\n\
+             config_overrides: {k: \"#/a\"}\n\
+             near: [\"#\", \"x#/a\"]\n",
+        );
+        for (key, want) in [
+            ("text", json!(2)),
+            ("last", json!({"c": 2})),
+            ("slash", json!(3)),
+            ("whole", json!(5)),
+            ("number", json!(6)),
+            ("spread", json!({"e": 7, "f": 2})),
+            ("nested", json!({"e": 7, "f": 2, "g": {"e": 4}})),
+            ("scalar", json!(3)),
+            ("literal", json!({"h": 1, "i": 2})),
+            ("config_overrides", json!({"k": "#/a"})),
+            ("near", json!(["#", "x#/a"])),
+        ] {
+            assert_eq!(found[key], want, "{key}");
+        }
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_told_with_a_cure() {
+        let text = "\
+definitions: {requester: {path: /x}, spread: {$ref: \"#/definitions/requester\"}, list: [1]}
+a: \"#/definitions/requestor/path\"
+b: {$ref: \"#/definition/requester\"}
+c: \"#/definitions/spread/path\"
+d: [\"#/definitions/list/1\", \"#/definitions/list/0/x\"]
+";
+        assert_eq!(
+            mistakes(text),
+            [
+                "m:2:4: `#/definitions/requestor/path` leads nowhere: `definitions` has no \
+                 `requestor` (did you mean `#/definitions/requester/path`?)",
+                "m:3:11: `#/definition/requester` leads nowhere: the manifest has no `definition` \
+                 (did you mean `#/definitions/requester`?)",
+                "m:4:4: `#/definitions/spread/path` leads nowhere: `definitions.spread` has no \
+                 `path` (references lead into the manifest as it is written, not through other \
+                 `$ref`s)",
+                "m:5:5: `#/definitions/list/1` leads nowhere: `definitions.list` is a list of 1, \
+                 it has no `1`",
+                "m:5:29: `#/definitions/list/0/x` leads nowhere: `definitions.list.0` is a number, \
+                 it has no `x`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_circle_is_told_once_with_its_trail() {
+        let text = "a: {x: \"#/b\"}\nb: [\"#/c\"]\nc: {$ref: \"#/a\"}\nd: \"#/a\"\n";
+        assert_eq!(
+            mistakes(text),
+            [
+                "m:1:8: `#/b` leads in a circle (the circle goes on with `#/c` at m:2:5, then `#/a` \
+              at m:3:11, then `#/b` at m:1:8)"
+            ]
+        );
+        assert_eq!(mistakes("a: \"#/a\"\n").len(), 1);
+    }
+
+    #[test]
+    fn odd_references_are_linted_once() {
+        let text = "x: 1\na: {$ref: \"definitions/x\"}\nb: {$ref: \"#/x\", k: 1}\nc: \"#/b\"\n";
+        let lints = Manifest::load(text, "m").unwrap().lints();
+        let told: Vec<String> = lints
+            .iter()
+            .map(|l| format!("{} {}: {}", l.name, l.at, l.message))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "ref-form m:2:11: `definitions/x` is no reference and is taken as text",
+                "ref-override m:3:18: `k` is lost: the `$ref` beside it leads to a number",
+            ]
+        );
+    }
+}
