@@ -53,16 +53,18 @@ pub fn propagate(
             Error::new(message, &component.at).through(&component.via),
         ]);
     };
-    let outer: Map = parameters
-        .iter()
-        .map(|(key, value)| {
-            let node = Node::from_json(value, &component.at);
-            (
-                Arc::from(key.as_str()),
-                injected(node.value, &node.at, &component.via),
-            )
-        })
-        .collect();
+    let outer: Arc<Map> = Arc::new(
+        parameters
+            .iter()
+            .map(|(key, value)| {
+                let node = Node::from_json(value, &component.at);
+                (
+                    Arc::from(key.as_str()),
+                    injected(node.value, &node.at, &component.via),
+                )
+            })
+            .collect(),
+    );
     let mut pass = Pass {
         outer_wins,
         passed: 0,
@@ -116,7 +118,7 @@ impl Pass {
         node: &Node,
         map: &Arc<Map>,
         via: &Via,
-        outer: &Map,
+        outer: &Arc<Map>,
         depth: usize,
     ) -> Option<Map> {
         self.passed += 1 + outer.len();
@@ -182,7 +184,7 @@ impl Pass {
         }
         if !parameters.is_empty() {
             let at = own.map_or(&node.at, |entry| &entry.node.at);
-            let entry = injected(NodeValue::Map(Arc::new(parameters)), at, via);
+            let entry = injected(NodeValue::Map(parameters), at, via);
             changed
                 .get_or_insert_with(|| Map::clone(map))
                 .insert(Arc::from(PARAMETERS), entry);
@@ -197,10 +199,15 @@ impl Pass {
         key: &Arc<str>,
         entry: &Entry,
         via: &Via,
-        parameters: &mut Map,
+        parameters: &mut Arc<Map>,
         depth: usize,
     ) -> Option<NodeValue> {
-        let excluded = parameters.shift_remove(key);
+        // Shared with the components around as long as nothing is taken out.
+        let excluded = if parameters.contains_key(key) {
+            Arc::make_mut(parameters).shift_remove(key)
+        } else {
+            None
+        };
         let from_parameter = entry.injected && excluded.is_some();
         let via = whole_trail(entry, via);
         let done = match &entry.node.value {
@@ -219,7 +226,7 @@ impl Pass {
             if let (true, Some(list @ NodeValue::Seq(_))) = (from_parameter, &done) {
                 excluded.node.value = list.clone();
             }
-            parameters.insert(Arc::clone(key), excluded);
+            Arc::make_mut(parameters).insert(Arc::clone(key), excluded);
         }
         done
     }
@@ -230,7 +237,7 @@ impl Pass {
         key: &str,
         items: &Arc<Vec<Node>>,
         via: &Via,
-        parameters: &Map,
+        parameters: &Arc<Map>,
         depth: usize,
     ) -> Option<Vec<Node>> {
         let mut changed: Option<Vec<Node>> = None;
@@ -259,7 +266,7 @@ impl Pass {
         map: &Arc<Map>,
         mut changed: Option<Map>,
         via: &Via,
-        parameters: &Map,
+        parameters: &Arc<Map>,
         depth: usize,
     ) -> Option<Map> {
         for (key, entry) in map.iter() {
@@ -283,9 +290,9 @@ impl Pass {
     }
 
     /// The parameters from outside and a component's own.
-    fn combine(&mut self, own: Option<&Entry>, via: &Via, outer: &Map) -> Map {
+    fn combine(&mut self, own: Option<&Entry>, via: &Via, outer: &Arc<Map>) -> Arc<Map> {
         let Some(own) = own else {
-            return outer.clone();
+            return Arc::clone(outer);
         };
         let via = whole_trail(own, via);
         let NodeValue::Map(map) = &own.node.value else {
@@ -295,7 +302,7 @@ impl Pass {
             );
             self.errors
                 .push(Error::new(message, &own.node.at).through(&via));
-            return outer.clone();
+            return Arc::clone(outer);
         };
         let own = map.iter().map(|(key, entry)| {
             let mut entry = entry.clone();
@@ -306,11 +313,11 @@ impl Pass {
         if self.outer_wins {
             let mut all: Map = own.collect();
             all.extend(outer.iter().map(|(k, v)| (Arc::clone(k), v.clone())));
-            all
+            Arc::new(all)
         } else {
-            let mut all = outer.clone();
+            let mut all = Map::clone(outer);
             all.extend(own);
-            all
+            Arc::new(all)
         }
     }
 }
