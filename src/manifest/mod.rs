@@ -16,11 +16,13 @@ mod failure;
 mod frame;
 mod lint;
 mod located;
+mod lookup;
 mod node;
 mod parameters;
 mod place;
 mod refs;
 mod scalar;
+mod tags;
 mod yaml;
 
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use super::lint::Lint;
 use super::node::{Entry, Map, Node, NodeValue};
 use super::place::{Place, Via};
 use super::scalar::{self, Plain};
+use super::tags;
 
 /// Mappings and lists inside of one another, at most. The reference's own limit is Python's
 /// recursion, at about 300.
@@ -149,7 +150,7 @@ impl Builder<'_> {
                 self.put(value, at, anchor, 0)
             }
             Event::SequenceStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "seq", &at)?;
+                tags::check(tag.as_deref(), "seq").map_err(|m| fail(m, &at))?;
                 self.push(Open::Seq {
                     at,
                     anchor,
@@ -158,7 +159,7 @@ impl Builder<'_> {
                 })
             }
             Event::MappingStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "map", &at)?;
+                tags::check(tag.as_deref(), "map").map_err(|m| fail(m, &at))?;
                 self.push(Open::Map {
                     at,
                     anchor,
@@ -298,29 +299,8 @@ impl Builder<'_> {
         let found = match tag {
             None if style != ScalarStyle::Plain => return Ok(string()),
             None => scalar::plain(text),
-            Some(tag) if tag.is_yaml_core_schema() => {
-                let typed = match tag.suffix.as_str() {
-                    "str" => Some(string()),
-                    "null" => Some(NodeValue::Null),
-                    "bool" => scalar::boolean(text)
-                        .or_else(|| scalar::boolean(&text.to_ascii_lowercase())),
-                    "int" => scalar::int(text),
-                    "float" => scalar::float(text).or_else(|| {
-                        let plain = text.replace('_', "");
-                        plain.parse().ok().map(NodeValue::Float)
-                    }),
-                    "timestamp" => scalar::time(text).map(|t| NodeValue::Str(Arc::from(t))),
-                    other => {
-                        let message = format!("the tag `!!{other}` has no meaning here");
-                        return Err(fail(message, at));
-                    }
-                };
-                return typed.ok_or_else(|| fail(format!("`{text}` is no `!!{}`", tag.suffix), at));
-            }
-            Some(tag) if is_bare(tag) => scalar::plain(text),
-            Some(tag) => {
-                return Err(fail(format!("the tag `{tag}` has no meaning here"), at));
-            }
+            Some(tag) if tags::is_bare(tag) => scalar::plain(text),
+            Some(tag) => return tags::typed(text, tag).map_err(|message| fail(message, at)),
         };
         match found {
             Plain::Value(value) => Ok(value),
@@ -341,28 +321,6 @@ impl Builder<'_> {
                     .with_help(Some("put it in quotes if it is meant as text".to_owned())),
             )),
         }
-    }
-}
-
-/// `!`, which means: as if there was no tag.
-fn is_bare(tag: &Tag) -> bool {
-    matches!(
-        (tag.handle.as_str(), tag.suffix.as_str()),
-        ("", "!") | ("!", "")
-    )
-}
-
-/// Only the tag that a list or mapping has anyway.
-fn check_tag(tag: Option<&Tag>, kind: &str, at: &Place) -> Result<(), Box<Error>> {
-    match tag {
-        None => Ok(()),
-        Some(tag) if tag.is_yaml_core_schema() && tag.suffix == kind => Ok(()),
-        Some(tag) if is_bare(tag) => Ok(()),
-        Some(tag) if tag.is_yaml_core_schema() => Err(fail(
-            format!("the tag `!!{}` has no meaning here", tag.suffix),
-            at,
-        )),
-        Some(tag) => Err(fail(format!("the tag `{tag}` has no meaning here"), at)),
     }
 }
 
