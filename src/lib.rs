@@ -11,8 +11,10 @@
 pub mod cli;
 pub mod clock;
 pub mod component;
+pub mod engine;
 pub mod http;
 pub mod manifest;
 pub mod message;
 pub mod output;
+pub mod plan;
 pub mod template;
