@@ -6,7 +6,7 @@
 pub mod authenticator;
 pub mod backoff;
 pub mod decoder;
-mod dpath;
+pub mod dpath;
 mod error;
 pub mod error_handler;
 pub mod extractor;
@@ -27,6 +27,5 @@ pub(crate) mod testing;
 pub mod transformation;
 mod unknown;
 
-pub use dpath::DpathError;
 pub use error::ComponentError;
 pub use one_or_many::OneOrMany;

@@ -1,4 +1,4 @@
-//! A field that holds one component, or a list of them.
+//! Fields that hold one component or a list of them, and lists that must not be empty.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
@@ -37,5 +37,33 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
         } else {
             here.decode().map(Self::One)
         }
+    }
+}
+
+/// Decodes a list that must not be empty.
+pub(super) fn not_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let items = Vec::deserialize(deserializer)?;
+    if items.is_empty() {
+        return Err(D::Error::custom("expected one item at least"));
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::fragment::{from_yaml, mistakes};
+
+    #[test]
+    fn one_or_a_list() {
+        assert_eq!(from_yaml::<OneOrMany<u8>>("1").as_slice(), [1]);
+        assert_eq!(from_yaml::<OneOrMany<u8>>("[1, 2]").as_slice(), [1, 2]);
+        let mistakes = mistakes::<OneOrMany<u8>>("[1, x]");
+        assert_eq!(mistakes.len(), 1);
+        assert!(mistakes[0].contains("test.yaml:2:7"), "{mistakes:?}");
     }
 }

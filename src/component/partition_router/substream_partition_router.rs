@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::component::ComponentError;
 use crate::component::dpath::Glob;
 use crate::component::extractor::eval_path;
+use crate::component::one_or_many::not_empty;
 use crate::component::requester::{RequestOption, RequestParts};
 use crate::component::unknown::Unknown;
 use crate::manifest::Raw;
@@ -20,7 +21,8 @@ use crate::template::{Config, Template, scope};
 /// As airbyte-cdk 7.39.1, `substream_partition_router.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct SubstreamPartitionRouter {
-    /// The parents, read one after the other.
+    /// The parents, read one after the other; one at least.
+    #[serde(deserialize_with = "not_empty")]
     parent_stream_configs: Vec<ParentStreamConfig>,
 }
 
@@ -211,6 +213,12 @@ extra_fields: [[name], [owner, 'id']]
         assert_eq!(partition(r#"{"ids": {}}"#), None);
         let partition = partition(r#"{"ids": {"gid": null}}"#).unwrap();
         assert_eq!(partition[0]["project"], Value::Null);
+    }
+
+    #[test]
+    fn there_is_a_parent() {
+        let mistakes = mistakes::<SubstreamPartitionRouter>("parent_stream_configs: []");
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     }
 
     #[test]

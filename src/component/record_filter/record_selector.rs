@@ -74,8 +74,8 @@ pub struct SelectError {
     pub before: Selection,
 }
 
-impl From<SelectError> for ComponentError {
-    fn from(error: SelectError) -> Self {
+impl From<Box<SelectError>> for ComponentError {
+    fn from(error: Box<SelectError>) -> Self {
         error.error
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{Around, RecordTransformation, given};
 use crate::component::ComponentError;
 use crate::component::dpath;
+use crate::component::one_or_many::not_empty;
 use crate::message::Data;
 use crate::template::{self, Condition, Config, PyType, Scope, TValue, Template, scope};
 
@@ -30,6 +31,7 @@ pub struct AddFields {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct AddedFieldDefinition {
     /// Keys from the record down to the field. No templates are evaluated in it.
+    #[serde(deserialize_with = "not_empty")]
     path: Vec<String>,
     /// Value of the field, such as `{{ record['id'] }}`. Text that reads as a Python literal
     /// becomes that value: `1` a number, `True` a boolean.

