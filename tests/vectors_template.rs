@@ -72,8 +72,15 @@ fn context(input: &Value) -> Context {
                     extra_fields: map(&parts["extra_fields"]),
                 }))
             } else if let Some(fields) = value.get("$headers") {
-                let fields = map(fields);
-                headers(fields.iter().map(|(k, v)| (k, v.as_str().unwrap_or_default().to_owned())))
+                // Of names that differ in case only, a mapping keeps the last.
+                let mut known: Vec<(String, Value)> = Vec::new();
+                for (name, value) in map(fields) {
+                    match known.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(&name)) {
+                        Some(old) => *old = (name, value),
+                        None => known.push((name, value)),
+                    }
+                }
+                headers(known)
             } else {
                 json(value)
             };

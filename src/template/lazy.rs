@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::TValue;
 use super::value::{Dict, Key, Mapping, Object};
-use crate::message::StreamSlice;
+use crate::message::{Data, StreamSlice, Text};
 
 /// JSON that a template reads lazily: nothing is parsed before a template asks for it.
 pub trait Lazy: Send + Sync + Debug {
@@ -15,6 +15,26 @@ pub trait Lazy: Send + Sync + Debug {
     fn get(&self, key: &str) -> Option<Value>;
     /// All of it.
     fn whole(&self) -> Value;
+}
+
+impl Lazy for Text {
+    fn get(&self, key: &str) -> Option<Value> {
+        Text::get(self, key).map(|text| text.value())
+    }
+
+    fn whole(&self) -> Value {
+        self.value()
+    }
+}
+
+impl Lazy for Data {
+    fn get(&self, key: &str) -> Option<Value> {
+        Data::get(self, key)
+    }
+
+    fn whole(&self) -> Value {
+        self.to_value()
+    }
 }
 
 /// A template's view of `v`: a key is parsed when it is read.
@@ -39,24 +59,24 @@ pub fn slice(s: &Arc<StreamSlice>) -> TValue {
 }
 
 /// A template's view of header fields: names without regard to case.
-pub fn headers<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> TValue {
-    let mut all: Vec<(String, String)> = Vec::new();
+pub fn headers<K: AsRef<str>, V: Into<TValue>>(pairs: impl IntoIterator<Item = (K, V)>) -> TValue {
+    let mut all: Vec<(String, TValue)> = Vec::new();
     for (name, value) in pairs {
-        let (name, value) = (name.as_ref(), value.as_ref());
+        let (name, value) = (name.as_ref(), value.into());
         match all.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
             // As the reference's HTTP client joins repeated fields.
             Some((_, old)) => {
-                old.push_str(", ");
-                old.push_str(value);
+                let joined = format!(
+                    "{}, {}",
+                    old.as_str().unwrap_or_default(),
+                    value.as_str().unwrap_or_default()
+                );
+                *old = TValue::from(joined);
             }
-            None => all.push((name.to_owned(), value.to_owned())),
+            None => all.push((name.to_owned(), value)),
         }
     }
-    mapping(HeaderValue(
-        all.into_iter()
-            .map(|(n, v)| (n, TValue::from(v)))
-            .collect(),
-    ))
+    mapping(HeaderValue(all))
 }
 
 fn mapping(m: impl Mapping + 'static) -> TValue {

@@ -133,6 +133,8 @@ pub struct Page {
     pub last_page_token_value: Option<TValue>,
     /// The slice that is being read; not in scope when unset.
     pub stream_slice: Option<TValue>,
+    /// Records asked for in each page; not in scope when unset.
+    pub page_size: Option<i64>,
 }
 
 impl Page {
@@ -147,6 +149,7 @@ impl Page {
             last_page_size: None,
             last_page_token_value: None,
             stream_slice: None,
+            page_size: None,
         }
     }
 }
@@ -159,6 +162,7 @@ impl Scope for Page {
         "last_page_size",
         "last_page_token_value",
         "stream_slice",
+        "page_size",
     ];
 
     fn config(&self) -> &Config {
@@ -173,6 +177,7 @@ impl Scope for Page {
             "last_page_size" => Some(self.last_page_size.map_or(TValue::None, TValue::from)),
             "last_page_token_value" => Some(or_none(self.last_page_token_value.as_ref())),
             "stream_slice" => self.stream_slice.clone(),
+            "page_size" => self.page_size.map(TValue::Int),
             _ => None,
         }
     }
@@ -187,22 +192,25 @@ pub struct Response {
     pub response: TValue,
     /// The response's header fields.
     pub headers: TValue,
+    /// The URL that was asked, without query and credentials.
+    pub request_url: String,
 }
 
 impl Response {
     /// A scope of a response.
     #[must_use]
-    pub fn new(config: Config, response: TValue, headers: TValue) -> Self {
+    pub fn new(config: Config, response: TValue, headers: TValue, request_url: String) -> Self {
         Self {
             config,
             response,
             headers,
+            request_url,
         }
     }
 }
 
 impl Scope for Response {
-    const NAMES: &'static [&'static str] = &["response", "headers"];
+    const NAMES: &'static [&'static str] = &["response", "headers", "request_url"];
 
     fn config(&self) -> &Config {
         &self.config
@@ -212,6 +220,7 @@ impl Scope for Response {
         match name {
             "response" => Some(self.response.clone()),
             "headers" => Some(self.headers.clone()),
+            "request_url" => Some(TValue::from(self.request_url.as_str())),
             _ => None,
         }
     }

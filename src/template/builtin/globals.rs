@@ -93,7 +93,12 @@ fn text(value: &TValue) -> Eval<&str> {
 
 fn today_with_timezone(m: &mut Machine<'_>, args: Args) -> Eval<TValue> {
     let zone = args.one("today_with_timezone", "timezone")?;
-    let zone = text(&zone)?;
+    if zone.is_undefined() {
+        return Err(zone.use_fault());
+    }
+    let zone = zone
+        .as_str()
+        .ok_or_else(|| Fault::other("unknown time zone"))?;
     let zone: chrono_tz::Tz = zone
         .parse()
         .map_err(|_| Fault::other(format!("unknown time zone `{zone}`")))?;
@@ -111,7 +116,10 @@ fn timestamp(_: &mut Machine<'_>, args: Args) -> Eval<TValue> {
 }
 
 fn str_to_datetime(value: &TValue) -> Eval<DateTime> {
-    // `isoparse` takes text, bytes and streams; of all else it asks for attributes in vain.
+    // `isoparse` asks what it is given for an attribute.
+    if value.is_undefined() {
+        return Err(value.use_fault());
+    }
     datetime::parse_iso(text(value)?)
         .map(|d| d.to_utc())
         .map_err(fault)
@@ -185,7 +193,8 @@ fn format_datetime(_: &mut Machine<'_>, args: Args) -> Eval<TValue> {
     let input = input.filter(TValue::truth);
     let at = if dt.as_big().is_some() {
         let input = input.unwrap_or_else(|| TValue::str("%s"));
-        datetime::parse(&repr::to_str(&dt), text(&input)?).map_err(fault)?
+        let seconds = crate::template::python::number::int_of(&dt)?;
+        datetime::parse(&repr::to_str(&seconds), text(&input)?).map_err(fault)?
     } else if let Some(input) = input {
         let at = datetime::strptime(text(&dt)?, text(&input)?).map_err(fault)?;
         if at.zone.is_none() {

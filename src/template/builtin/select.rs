@@ -21,8 +21,17 @@ pub(super) const FILTERS: &[Filter] = filters! {
     "rejectattr" => |_, value, args| select(&value, args, false, true),
 };
 
+/// jinja2 iterates only what is true: `0 | map(…)` is empty, `1 | map(…)` a `TypeError`.
+fn items(value: &TValue) -> Eval<Vec<TValue>> {
+    if value.truth() {
+        value.iterate()
+    } else {
+        Ok(Vec::new())
+    }
+}
+
 fn map(m: &mut Machine<'_>, value: TValue, mut args: Args) -> Eval<TValue> {
-    let items = value.iterate()?;
+    let items = items(&value)?;
     let mut out = Vec::with_capacity(items.len());
     if args.pos.is_empty() && args.named.iter().any(|(n, _)| **n == *"attribute") {
         let [attribute, default] = args.bind("map", ["attribute", "default"], 0)?;
@@ -53,7 +62,7 @@ fn map(m: &mut Machine<'_>, value: TValue, mut args: Args) -> Eval<TValue> {
 }
 
 fn select(value: &TValue, mut args: Args, keep: bool, by_attribute: bool) -> Eval<TValue> {
-    let items = value.iterate()?;
+    let items = items(value)?;
     let path = if by_attribute {
         if args.pos.is_empty() {
             return Err(Fault::other("missing parameter for attribute name"));
@@ -76,7 +85,6 @@ fn select(value: &TValue, mut args: Args, keep: bool, by_attribute: bool) -> Eva
         };
         let passes = match test {
             None => {
-                subject.check_safe()?;
                 subject.truth()
             }
             Some(test) => {

@@ -215,7 +215,6 @@ fn join(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
             out.push_str(&separator);
         }
         let item = keyed(item, attribute.as_ref(), true)?;
-        item.check_safe()?;
         repr::write_str(&mut out, &item);
     }
     Ok(TValue::from(out))

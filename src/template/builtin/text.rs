@@ -57,7 +57,6 @@ pub(super) const FILTERS: &[Filter] = filters! {
 
 /// markupsafe's `soft_str`.
 fn soft(value: &TValue) -> Eval<String> {
-    value.check_safe()?;
     Ok(repr::to_str(value))
 }
 

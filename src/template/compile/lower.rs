@@ -28,7 +28,16 @@ pub(super) fn lower(text: &str) -> Result<Code, TemplateError> {
     } else {
         text.to_owned()
     };
-    let tree = parse(&source, "<template>", Default::default()).map_err(|e| {
+    let parsed = parse(&source, "<template>", Default::default());
+    let relaxed;
+    let parsed = match parsed {
+        Err(e) if source.contains(':') => {
+            relaxed = without_colons(&source);
+            parse(&relaxed, "<template>", Default::default()).map_err(|_| e)
+        }
+        other => other,
+    };
+    let tree = parsed.map_err(|e| {
         let message = e
             .detail()
             .map_or_else(|| e.kind().to_string(), |d| format!("{}: {d}", e.kind()));
@@ -46,6 +55,22 @@ pub(super) fn lower(text: &str) -> Result<Code, TemplateError> {
         reads: names::undeclared(&template.children),
         mutates: lowering.mutates,
     })
+}
+
+/// jinja2 allows a colon before the end of a block's tag, as in `{% for x in y: %}`: blanks take
+/// its place.
+fn without_colons(source: &str) -> String {
+    let mut bytes = source.as_bytes().to_vec();
+    for (end, _) in source.match_indices("%}") {
+        let before = source.get(..end).unwrap_or_default();
+        let before = before.strip_suffix(['-', '+']).unwrap_or(before).trim_end();
+        if before.ends_with(':')
+            && let Some(colon) = bytes.get_mut(before.len() - 1)
+        {
+            *colon = b' ';
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| source.to_owned())
 }
 
 struct Lowering<'a> {

@@ -43,7 +43,8 @@ impl Duration {
             Some((date, time)) => (date, Some(time)),
             None => (body, None),
         };
-        if date.is_empty() && time.is_none_or(str::is_empty) {
+        // `PT` is a duration of nothing, `P` is none.
+        if date.is_empty() && time.is_none() {
             return Err(wrong());
         }
         let mut found = [0.0; 7];
@@ -185,11 +186,12 @@ fn fields(mut text: &str, units: &[char], found: &mut [f64; 7], first: usize) ->
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, unit) in [(self.years, "year"), (self.months, "month")] {
-            if n != 0.0 {
-                let s = if n == 1.0 { "" } else { "s" };
-                write!(f, "{n} {unit}{s}, ")?;
-            }
+        if self.years != 0.0 {
+            write!(f, "{} years, ", self.years.trunc())?;
+        }
+        if self.months != 0.0 {
+            let s = if self.months <= 1.0 { "" } else { "s" };
+            write!(f, "{} month{s}, ", self.months.trunc())?;
         }
         write!(f, "{}", self.rest)
     }

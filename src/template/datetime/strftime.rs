@@ -43,22 +43,20 @@ pub(super) fn strftime(at: &DateTime, format: &str) -> String {
             width.push(d);
             chars.next();
         }
-        let colon = chars.peek() == Some(&':');
-        if colon {
-            chars.next();
-        }
-        while matches!(chars.peek(), Some('E' | 'O')) {
+        let mut modifier = None;
+        while let Some(m @ ('E' | 'O')) = chars.peek().copied() {
+            modifier = Some(m);
             chars.next();
         }
         match chars.next() {
             Some(directive) => {
                 let mark = out.len();
-                if !write(&mut out, at, directive, flag, colon) {
+                if !write(&mut out, at, directive, flag) {
                     // glibc shows what it does not know.
                     out.push('%');
                     out.extend(flag);
                     out.push_str(&width);
-                    out.extend(colon.then_some(':'));
+                    out.extend(modifier);
                     out.push(directive);
                 } else if flag == Some('^') {
                     let upper = out.get(mark..).unwrap_or_default().to_uppercase();
@@ -69,6 +67,7 @@ pub(super) fn strftime(at: &DateTime, format: &str) -> String {
             None => {
                 out.push('%');
                 out.extend(flag);
+                out.extend(modifier);
             }
         }
     }
@@ -84,7 +83,7 @@ fn number(out: &mut String, n: i64, width: usize, pad: char, flag: Option<char>)
     };
 }
 
-fn write(out: &mut String, at: &DateTime, directive: char, flag: Option<char>, colon: bool) -> bool {
+fn write(out: &mut String, at: &DateTime, directive: char, flag: Option<char>) -> bool {
     let local = &at.local;
     let day0 = usize::try_from(local.weekday().num_days_from_monday()).unwrap_or(0);
     let month0 = usize::try_from(local.month0()).unwrap_or(0);
@@ -101,6 +100,8 @@ fn write(out: &mut String, at: &DateTime, directive: char, flag: Option<char>, c
             // Not padded on Linux.
             let _ = write!(out, "{year}");
         }
+        // The C library does not pad the first century's.
+        'C' if year < 100 => out.push('0'),
         'C' => number(out, year / 100, 2, '0', flag),
         'y' => number(out, year % 100, 2, '0', flag),
         'm' => number(out, i64::from(local.month()), 2, '0', flag),
@@ -133,7 +134,7 @@ fn write(out: &mut String, at: &DateTime, directive: char, flag: Option<char>, c
         'P' => out.push_str(if hour < 12 { "am" } else { "pm" }),
         'z' => {
             if let Some(zone) = &at.zone {
-                out.push_str(&offset_text(zone.offset, if colon { ":" } else { "" }));
+                out.push_str(&offset_text(zone.offset, ""));
             }
         }
         'Z' => {

@@ -267,7 +267,9 @@ fn day(found: &Found) -> Option<NaiveDate> {
     let year = found.year.unwrap_or(if leap { 1904 } else { 1900 });
     if let Some(ordinal) = found.ordinal {
         if found.month.is_none() && found.day.is_none() {
-            return NaiveDate::from_yo_opt(year, ordinal);
+            // Python counts on: day 366 of a common year is the next year's first.
+            let days = i64::from(ordinal) - 1;
+            return civil(year, 1, 1)?.checked_add_signed(TimeDelta::days(days));
         }
     } else if let (Some((week, sunday_first)), Some(weekday), Some(_)) =
         (found.week, found.weekday, found.year)

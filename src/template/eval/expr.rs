@@ -35,13 +35,7 @@ impl Machine<'_> {
                 let [of, start, stop, step] = &**parts;
                 let of = self.expr(of)?;
                 let (start, stop, step) = (self.expr(start)?, self.expr(stop)?, self.expr(step)?);
-                match of.slice(&start, &stop, &step) {
-                    // `environment.getitem` turns a TypeError into an undefined value.
-                    Err(fault) if fault.kind == crate::template::error::FaultKind::Type => {
-                        TValue::undefined(fault.message)
-                    }
-                    other => other?,
-                }
+                of.slice(&start, &stop, &step)?
             }
             ExprKind::Call(call) => self.call(call)?,
             ExprKind::Filter(filter, inner) => {
@@ -53,12 +47,10 @@ impl Machine<'_> {
             ExprKind::Neg(inner) => operators::negate(&self.expr(inner)?)?,
             ExprKind::And(a, b) => {
                 let a = self.expr(a)?;
-                a.check_safe()?;
                 if a.truth() { self.expr(b)? } else { a }
             }
             ExprKind::Or(a, b) => {
                 let a = self.expr(a)?;
-                a.check_safe()?;
                 if a.truth() { a } else { self.expr(b)? }
             }
             ExprKind::Binary(op, a, b) => {
@@ -70,7 +62,6 @@ impl Machine<'_> {
                 let mut text = String::new();
                 for part in parts {
                     let value = self.expr(part)?;
-                    value.check_safe()?;
                     repr::write_str(&mut text, &value);
                 }
                 TValue::from(text)
@@ -117,7 +108,6 @@ impl Machine<'_> {
 
     fn truth(&mut self, expr: &Expr) -> Eval<bool> {
         let value = self.expr(expr)?;
-        value.check_safe()?;
         Ok(value.truth())
     }
 

@@ -117,7 +117,6 @@ fn check_size(spec: &Spec) -> Eval<()> {
 fn percent_one(kind: char, value: &TValue, mut spec: Spec) -> Eval<String> {
     match kind {
         's' | 'r' | 'a' => {
-            value.check_safe()?;
             let text = if kind == 's' {
                 repr::to_str(value)
             } else {
@@ -269,7 +268,6 @@ fn parse_spec(text: &str) -> Eval<Spec> {
 
 /// `format(value, spec)`.
 pub(crate) fn formatted(value: &TValue, spec: &str) -> Eval<String> {
-    value.check_safe()?;
     if spec.is_empty() {
         return Ok(repr::to_str(value));
     }

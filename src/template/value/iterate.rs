@@ -37,7 +37,6 @@ impl TValue {
 
     /// Its items, or Python's error.
     pub(crate) fn iterate(&self) -> Eval<Vec<TValue>> {
-        self.check_safe()?;
         self.items().ok_or_else(|| {
             Fault::types(format!("`{}` object is not iterable", self.type_name()))
         })
@@ -45,7 +44,6 @@ impl TValue {
 
     /// Python's `len()`.
     pub(crate) fn len(&self) -> Eval<usize> {
-        self.check_safe()?;
         Ok(match self {
             Self::Missing | Self::Undefined(_) => 0,
             Self::Str(s) => s.chars().count(),
@@ -136,18 +134,20 @@ impl TValue {
                 let picked = pick(b.len())?;
                 Self::Bytes(picked.iter().filter_map(|i| b.get(*i).copied()).collect())
             }
-            // jinja2 tries `obj[slice]` and makes any failure an undefined value.
             Self::Missing | Self::Undefined(_) => return Err(self.use_fault()),
             Self::Object(_) => {
                 let plain = self.plain();
                 if matches!(plain, Self::Object(_)) {
-                    Self::undefined("the object cannot be sliced")
-                } else {
-                    return plain.slice(start, stop, step);
+                    return Err(self.no_slice());
                 }
+                return plain.slice(start, stop, step);
             }
-            _ => Self::undefined("the object cannot be sliced"),
+            _ => return Err(self.no_slice()),
         })
+    }
+
+    fn no_slice(&self) -> Box<Fault> {
+        Fault::types(format!("`{}` object cannot be sliced", self.type_name()))
     }
 
     /// The error of using an undefined value.
@@ -156,14 +156,6 @@ impl TValue {
             Self::Undefined(u) if u.unsafe_access => Fault::other(u.message.clone()),
             Self::Undefined(u) => Fault::undefined(u.message.clone()),
             _ => Fault::undefined("the value is undefined"),
-        }
-    }
-
-    /// An error when the sandbox hides the value.
-    pub(crate) fn check_safe(&self) -> Eval<()> {
-        match self {
-            Self::Undefined(u) if u.unsafe_access => Err(self.use_fault()),
-            _ => Ok(()),
         }
     }
 }
