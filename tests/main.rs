@@ -3,4 +3,6 @@
 #[path = "support/asana/mod.rs"]
 mod asana;
 mod asana_oas;
+mod asana_run;
 mod asana_server;
+mod manifests;
