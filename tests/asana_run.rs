@@ -277,3 +277,23 @@ fn a_wrong_token_fails_and_a_login_works() {
         .count();
     assert_eq!(logins, 1);
 }
+
+/// Makes `examples/asana.har` anew; run by hand, with `--ignored records_the_example`.
+#[test]
+#[ignore = "writes examples/asana.har"]
+fn records_the_example() {
+    let server = Server::start();
+    let mut config = config();
+    config["export_organizations"] = json!(["12010000000001"]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let archive = folder.path().join("asana.har");
+    let archive = archive.to_str().expect("a path of UTF-8");
+    let run = lowcode(&server, "run", &config, &["--record", archive]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let recorded = std::fs::read_to_string(archive).expect("an archive");
+    assert!(!recorded.contains(TOKEN), "the token is masked");
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    std::fs::create_dir_all(examples).expect("a folder");
+    let as_asana = recorded.replace(&server.base_url, "https://app.asana.com");
+    std::fs::write(format!("{examples}/asana.har"), as_asana).expect("a written archive");
+}

@@ -2,6 +2,7 @@
 
 #[path = "support/asana/mod.rs"]
 mod asana;
+mod asana_fields;
 mod asana_oas;
 mod asana_run;
 mod asana_server;
