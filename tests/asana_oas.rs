@@ -220,6 +220,18 @@ fn tells_good_requests_from_bad() {
     }
 }
 
+/// A field of a component, or of the one that it is made from by `$ref`.
+fn field<'a>(manifest: &'a Value, component: &'a Value, name: &str) -> &'a Value {
+    let own = &component[name];
+    match component["$ref"].as_str() {
+        Some(at) if own.is_null() => {
+            let shared = manifest.pointer(at.trim_start_matches('#'));
+            shared.map_or(own, |shared| field(manifest, shared, name))
+        }
+        _ => own,
+    }
+}
+
 /// What the manifest says, before anything is sent: each stream's path and parameters are in the document.
 #[test]
 fn the_manifest_asks_only_for_what_asana_has() {
@@ -252,12 +264,10 @@ fn the_manifest_asks_only_for_what_asana_has() {
         if retriever["$ref"] == "#/definitions/list" {
             query.extend([("limit", "100"), ("offset", "1")]);
         }
-        let router = retriever["partition_router"]["$ref"]
-            .as_str()
-            .map_or(&retriever["partition_router"], |at| {
-                &definitions[at.trim_start_matches("#/definitions/")]
-            });
-        let injected = router["parent_stream_configs"][0]["request_option"]["field_name"].as_str();
+        let router = field(&manifest, retriever, "partition_router");
+        let parents = field(&manifest, router, "parent_stream_configs");
+        let option = field(&manifest, &parents[0], "request_option");
+        let injected = option["field_name"].as_str();
         query.extend(injected.map(|name| (name, "1")));
         let method = requester["http_method"].as_str().unwrap_or("GET");
         assert_eq!(

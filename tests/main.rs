@@ -2,7 +2,9 @@
 
 #[path = "support/asana/mod.rs"]
 mod asana;
+mod asana_fields;
 mod asana_oas;
+mod asana_run;
 mod asana_server;
 mod cli;
 mod layers;
@@ -10,3 +12,4 @@ mod readme;
 mod support;
 mod vectors_records;
 mod vectors_template;
+mod manifests;
