@@ -2,8 +2,31 @@
 //!
 //! In: a [`Request`]. Out: a [`Response`], or a [`TransportError`] when no response came. Statuses
 //! are never errors here: the manifest's error handlers judge them.
+//!
+//! [`Agent`] is the network, [`Archive`] a recording of it, [`Recorder`] makes one. [`Secrets`] are
+//! masked in all that any of them says; [`Gate`] holds back those whom a host told to wait.
+
+mod agent;
+mod archive;
+mod decode;
+mod failure;
+mod finder;
+mod gate;
+mod proxy;
+mod recorder;
+mod redirect;
+mod secrets;
+pub mod url;
+mod wire;
 
 use std::fmt;
+
+pub use agent::{Agent, AgentError, AgentOptions};
+pub use archive::{Archive, ArchiveError, ArchiveMeta};
+pub use gate::{Gate, GateKey, Stopped};
+pub use proxy::Proxies;
+pub use recorder::{RecordError, RecordOptions, Recorder};
+pub use secrets::{MASK, Masked, Secrets};
 
 /// An HTTP request, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +76,32 @@ impl Headers {
     /// Adds a value beside those that `name` has.
     pub fn add(&mut self, name: &str, value: impl Into<String>) {
         self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// Removes all values of `name`.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+    }
+
+    /// Keeps the values for which `keep` is true of name and value.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
+        self.0.retain(|(n, v)| keep(n, v));
+    }
+
+    /// Number of values.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Is there no value?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
     }
 
     /// Names and values in order.
@@ -107,3 +156,6 @@ pub trait Transport: Send + Sync {
     /// When no whole response came.
     fn send(&self, request: &Request) -> Result<Response, TransportError>;
 }
+
+#[cfg(test)]
+mod tests;

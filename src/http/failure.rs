@@ -1,0 +1,107 @@
+//! What went wrong on the network, in plain words.
+//!
+//! In: errors of ureq and of the sockets below. Out: a [`TransportError`] that names the host and
+//! holds no credentials.
+
+use std::io;
+
+use ureq::Timeout;
+
+use super::agent::AgentOptions;
+use super::url::Parts;
+use super::{Request, TransportError, TransportErrorKind};
+
+/// Why no response came.
+pub(super) fn of(error: ureq::Error, request: &Request, options: &AgentOptions) -> TransportError {
+    let host = Parts::of(&request.url).host();
+    let (kind, message) = describe(&error, &host, options);
+    TransportError {
+        kind,
+        message: options.secrets.mask(&message),
+    }
+}
+
+/// A whole body could not be decoded.
+pub(super) fn of_coding(error: &io::Error, request: &Request) -> TransportError {
+    let host = Parts::of(&request.url).host();
+    TransportError {
+        kind: TransportErrorKind::Broken,
+        message: format!("the response of {host} is not in its `Content-Encoding`: {error}"),
+    }
+}
+
+fn describe(
+    error: &ureq::Error,
+    host: &str,
+    options: &AgentOptions,
+) -> (TransportErrorKind, String) {
+    use TransportErrorKind::{Broken, Connect, Dns, Invalid, Timeout as Late, Tls};
+    use ureq::Error as E;
+    match error {
+        E::HostNotFound => (Dns, format!("the host {host} has no address")),
+        E::Timeout(Timeout::Resolve | Timeout::Connect) => {
+            let seconds = options.connect_timeout.as_secs_f64();
+            (
+                Late,
+                format!("{host} could not be reached within {seconds} s"),
+            )
+        }
+        E::Timeout(_) => {
+            let seconds = options.read_timeout.as_secs_f64();
+            (Late, format!("{host} did not answer for {seconds} s"))
+        }
+        E::Io(error) => of_io(error, host),
+        E::ConnectionFailed => (Connect, format!("no connection to {host}")),
+        E::ConnectProxyFailed(why) => (
+            Connect,
+            format!("the proxy made no connection to {host}: {why}"),
+        ),
+        E::Rustls(error) => (Tls, format!("no secure connection to {host}: {error}")),
+        E::Tls(why) => (Tls, format!("no secure connection to {host}: {why}")),
+        E::TlsRequired => (Tls, format!("no secure connection to {host}")),
+        E::Http(_) | E::BadUri(_) => (
+            Invalid,
+            format!("the request to {host} is not valid: {error}"),
+        ),
+        E::Protocol(error) => (Broken, format!("{host} does not keep to HTTP: {error}")),
+        E::LargeResponseHeader(..) => (
+            Broken,
+            format!("the head of the response of {host} is longer than 64 KiB"),
+        ),
+        other => (Broken, format!("the connection to {host} broke: {other}")),
+    }
+}
+
+fn of_io(error: &io::Error, host: &str) -> (TransportErrorKind, String) {
+    use TransportErrorKind::{Broken, Connect, Dns, Timeout, Tls};
+    let rustls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(error) = rustls {
+        return (Tls, format!("no secure connection to {host}: {error}"));
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => (Connect, format!("{host} refuses the connection")),
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable => {
+            (Connect, format!("{host} cannot be reached: {error}"))
+        }
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            (Timeout, format!("{host} did not answer in time"))
+        }
+        io::ErrorKind::UnexpectedEof => (
+            Broken,
+            format!("{host} ended the connection before its response was whole"),
+        ),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => (Broken, format!("{host} broke off the connection")),
+        // The resolver's errors have no kind of their own.
+        _ if error.to_string().contains("lookup address") => {
+            (Dns, format!("the host {host} has no address"))
+        }
+        _ => (Broken, format!("the connection to {host} broke: {error}")),
+    }
+}
