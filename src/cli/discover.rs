@@ -1,9 +1,12 @@
 //! `lowcode discover`.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 
 use super::error::{Failure, Outcome};
 use super::flags;
+use super::network::Network;
 use super::source::Source;
 
 const EXAMPLES: &str = "Examples:
@@ -24,7 +27,11 @@ pub(super) struct Flags {
 
 /// Prints the catalog.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let source = Source::open(&flags.source, None)?;
+    let archive = flags.archive.open()?;
+    let source = Source::open(&flags.source, archive.as_ref())?;
     source.validate()?;
+    let threads = flags.threads.concurrency.map_or(8, NonZeroUsize::get);
+    let network = Network::open(&flags.archive, archive, &source, "discover", threads)?;
+    network.finish()?;
     Err(Failure::wrong("`discover` is not joined to the engine yet"))
 }

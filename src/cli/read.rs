@@ -1,11 +1,13 @@
 //! `lowcode read`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::error::{Failure, Outcome};
 use super::flags;
+use super::network::Network;
 use super::settings;
 use super::signals;
 use super::source::Source;
@@ -37,7 +39,8 @@ pub(super) struct Flags {
 /// Prints records, states, logs and traces; a failed stream ends with exit code 1.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let _stop = signals::listen(|| {})?;
-    let source = Source::open(&flags.source, None)?;
+    let archive = flags.archive.open()?;
+    let source = Source::open(&flags.source, archive.as_ref())?;
     source.validate()?;
     let _catalog: ConfiguredCatalog = settings::read_json(&flags.catalog, "catalog")?;
     let _state = match &flags.state {
@@ -46,5 +49,8 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         }
         None => InputState::default(),
     };
+    let threads = flags.threads.concurrency.map_or(8, NonZeroUsize::get);
+    let network = Network::open(&flags.archive, archive, &source, "read", threads)?;
+    network.finish()?;
     Err(Failure::wrong("`read` is not joined to the engine yet"))
 }

@@ -1,9 +1,12 @@
 //! `lowcode run`.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 
 use super::error::{Failure, Outcome};
 use super::flags;
+use super::network::Network;
 use super::signals;
 use super::source::Source;
 
@@ -34,7 +37,11 @@ pub(super) struct Flags {
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let _stop = signals::listen(|| {})?;
-    let source = Source::open(&flags.source, None)?;
+    let archive = flags.archive.open()?;
+    let source = Source::open(&flags.source, archive.as_ref())?;
     source.validate()?;
+    let threads = flags.threads.concurrency.map_or(8, NonZeroUsize::get);
+    let network = Network::open(&flags.archive, archive, &source, "run", threads)?;
+    network.finish()?;
     Err(Failure::wrong("`run` is not joined to the engine yet"))
 }

@@ -21,24 +21,17 @@ pub(super) struct Mistake {
     pub(super) message: String,
 }
 
-/// What the validation found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Findings {
-    /// The mistakes, in the schema's order.
-    pub(super) mistakes: Vec<Mistake>,
-    /// Why the schema could not be used. The config is then taken as it is.
-    ///
-    /// Differs: the reference (`schema_helpers.py`) ends with the traceback of a `SchemaError`.
-    pub(super) unusable: Option<String>,
-}
-
 /// Keys that are ours or the reference's own and that no spec knows (`split_config` in
 /// `schema_helpers.py`). Differs: the reference holds the injected manifest against the schema, too.
 const INTERNAL: [&str; 2] = ["_limit", "_page_size"];
 
 /// Validates `config` as `jsonschema.validate` does for the reference: `$schema` picks the draft,
-/// `format` is not looked at, patterns are searched for, defaults are not put in.
-pub(super) fn validate(schema: &Value, config: &Map<String, Value>) -> Findings {
+/// `format` is not looked at, patterns are searched for, defaults are not put in. A mistake in the
+/// schema itself, which the reference refuses too, is the `Err`.
+pub(super) fn validate(
+    schema: &Value,
+    config: &Map<String, Value>,
+) -> Result<Vec<Mistake>, String> {
     let known = |key: &str| !INTERNAL.contains(&key) && !key.starts_with("__injected_");
     let own = config.iter().filter(|(key, _)| known(key));
     let config = Value::Object(own.map(|(k, v)| (k.clone(), v.clone())).collect());
@@ -53,28 +46,18 @@ pub(super) fn validate(schema: &Value, config: &Map<String, Value>) -> Findings 
         .should_validate_formats(false)
         .offline()
         .build(&schema);
-    match validator {
-        Ok(validator) => {
-            let mut mistakes = Vec::new();
-            for error in validator.iter_errors(&config) {
-                explain(&error, &schema, &mut mistakes);
-            }
-            // One mistake a key is enough: a wrong type would be told again by each union around it.
-            let mut told = HashSet::new();
-            mistakes.retain(|mistake| told.insert(mistake.key.clone()));
-            Findings {
-                mistakes,
-                unusable: None,
-            }
-        }
-        Err(error) => Findings {
-            mistakes: Vec::new(),
-            unusable: Some(format!(
-                "`connection_specification` is not a valid JSON schema, so the config was not checked: `{}`: {error}",
-                dotted(error.instance_path().segments()),
-            )),
-        },
+    let validator = validator.map_err(|error| {
+        let at = dotted(error.instance_path().segments());
+        format!("`connection_specification` is not a valid JSON schema: `{at}`: {error}")
+    })?;
+    let mut mistakes = Vec::new();
+    for error in validator.iter_errors(&config) {
+        explain(&error, &schema, &mut mistakes);
     }
+    // One mistake a key is enough: a wrong type would be told again by each union around it.
+    let mut told = HashSet::new();
+    mistakes.retain(|mistake| told.insert(mistake.key.clone()));
+    Ok(mistakes)
 }
 
 fn draft(name: &Value) -> Draft {
@@ -400,9 +383,8 @@ mod tests {
     }
 
     fn messages(config: Value) -> Vec<String> {
-        let findings = validate(&spec(), config.as_object().unwrap());
-        assert_eq!(findings.unusable, None);
-        findings.mistakes.into_iter().map(|m| m.message).collect()
+        let mistakes = validate(&spec(), config.as_object().unwrap()).unwrap();
+        mistakes.into_iter().map(|m| m.message).collect()
     }
 
     #[test]
@@ -461,13 +443,12 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_is_none_is_told_and_passes() {
+    fn a_schema_that_is_none_is_refused() {
         let schema = json!({"properties": {"a": {"type": "strin"}}});
-        let findings = validate(&schema, &Map::new());
-        assert_eq!(findings.mistakes, vec![]);
-        assert!(findings.unusable.is_some());
+        let error = validate(&schema, &Map::new()).unwrap_err();
+        assert!(error.contains("`properties.a.type`"), "{error}");
         // A remote reference is never fetched.
         let schema = json!({"$ref": "http://localhost:1/s.json"});
-        assert!(validate(&schema, &Map::new()).unusable.is_some());
+        assert!(validate(&schema, &Map::new()).is_err());
     }
 }

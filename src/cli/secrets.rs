@@ -1,0 +1,83 @@
+//! Which values of a config are secret: those that the spec marks by `airbyte_secret`.
+
+use serde_json::Value;
+
+/// Texts of the values under an `airbyte_secret` of `schema`, as they stand in `config`.
+///
+/// As airbyte-cdk 7.39.1, `airbyte_secrets_utils.py`, finds them; and also in lists and unions of
+/// any kind. A number is a secret by its digits; a mapping or list that is secret, by all in it.
+pub(super) fn values(schema: &Value, config: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    gather(schema, config, &mut found);
+    found
+}
+
+fn gather(schema: &Value, value: &Value, found: &mut Vec<String>) {
+    if schema.get("airbyte_secret") == Some(&Value::Bool(true)) {
+        texts(value, found);
+        return;
+    }
+    if let (Some(properties), Some(map)) = (
+        schema.get("properties").and_then(Value::as_object),
+        value.as_object(),
+    ) {
+        for (key, property) in properties {
+            if let Some(value) = map.get(key) {
+                gather(property, value, found);
+            }
+        }
+    }
+    if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
+        for item in list {
+            gather(items, item, found);
+        }
+    }
+    for union in ["oneOf", "anyOf", "allOf"] {
+        for form in schema
+            .get(union)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            gather(form, value, found);
+        }
+    }
+}
+
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Number(number) => found.push(number.to_string()),
+        Value::Array(list) => list.iter().for_each(|item| texts(item, found)),
+        Value::Object(map) => map.values().for_each(|item| texts(item, found)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn marked_values_are_found_wherever_they_stand() {
+        let secret = json!({"type": "string", "airbyte_secret": true});
+        let schema = json!({"properties": {
+            "token": secret,
+            "name": {"type": "string"},
+            "pin": {"type": "integer", "airbyte_secret": true},
+            "credentials": {"oneOf": [
+                {"properties": {"key": secret}},
+                {"properties": {"password": secret, "user": {"type": "string"}}},
+            ]},
+            "accounts": {"items": {"properties": {"key": secret}}},
+            "absent": secret,
+        }});
+        let config = json!({
+            "token": "t", "name": "n", "pin": 12,
+            "credentials": {"password": "p", "user": "u"},
+            "accounts": [{"key": "a"}, {"key": "b"}],
+        });
+        assert_eq!(values(&schema, &config), ["t", "12", "p", "a", "b"]);
+    }
+}
