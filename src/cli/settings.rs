@@ -140,10 +140,10 @@ impl Settings {
         }
         let messages = mistakes.iter().map(|m| format!("config: {}", m.message));
         let failure = Failure::all_wrong(messages);
-        Err(match self.config_from {
-            ConfigFrom::Nowhere => failure
-                .hint("give a config by `--config FILE`, or single values by `--set KEY=VALUE`"),
-            _ => failure.hint("`lowcode spec` prints what the config may hold"),
+        Err(if self.config.is_empty() {
+            failure.hint("give a config by `--config FILE`, or single values by `--set KEY=VALUE`")
+        } else {
+            failure.hint("`lowcode spec` prints what the config may hold")
         })
     }
 }
