@@ -9,8 +9,9 @@ use serde::de::{
     Visitor,
 };
 
-use super::decode::{Decoder, Frame, Run, Step, Unknown};
+use super::decoder::{Decoder, Unknown};
 use super::failure::{Failure, one_of};
+use super::frame::{Frame, Run, Step};
 use super::lint::Lint;
 use super::node::{Entry, Map, Node, NodeValue};
 
@@ -98,7 +99,13 @@ impl<'a> Entries<'a> {
         let Some((name, fields)) = self.target else {
             return;
         };
-        let Some(kind) = self.up.node.get("type") else {
+        let entry = self.up.node.as_map().and_then(|map| map.get("type"));
+        let Some(Entry {
+            node: kind,
+            injected: false,
+            ..
+        }) = entry
+        else {
             return;
         };
         if fields.contains(&"type") || kind.as_str() == Some(name) {

@@ -1,26 +1,18 @@
-//! Nodes → typed values, by `serde`.
-//!
-//! Components derive `Deserialize` as usual. An enum takes a mapping's `type` as its variant, so
-//! nothing is copied into a buffer and every mistake keeps its place.
+//! Nodes → typed values, all mistakes at once.
 //!
 //! serde stops at the first mistake. To tell all of them, a value that failed is left out and the
 //! whole is decoded again, until nothing new is found: only broken manifests pay for it.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use serde::de::{self, DeserializeOwned, Deserializer, Expected, Unexpected, Visitor};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
-use super::access::{Component, Entries, Items};
+use super::decoder::Decoder;
 use super::error::{Error, merge};
-use super::failure::Failure;
-use super::lint::{Lint, did_you_mean};
-use super::located::{Aside, Here, LOCATED};
-use super::node::{Map, Node, NodeValue, map_to_json};
-use super::place::{Place, Via};
+use super::frame::{Frame, Parameters, Run, Step};
+use super::lint::Lint;
+use super::located::Aside;
+use super::node::Node;
 
 /// Decodes a value. All mistakes are gathered, as far as one does not hide another.
 pub fn decode<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Error>> {
@@ -43,12 +35,7 @@ pub(super) fn decode_within<T: DeserializeOwned>(
     parameters: Parameters,
     lints: &mut Vec<Lint>,
 ) -> Result<T, Vec<Error>> {
-    let mut run = Run {
-        lints: RefCell::default(),
-        parameters: RefCell::default(),
-        outer: parameters,
-        failed: HashSet::new(),
-    };
+    let mut run = Run::new(parameters);
     let mut errors: Vec<Error> = Vec::new();
     let done = loop {
         let root = Frame {
@@ -66,427 +53,369 @@ pub(super) fn decode_within<T: DeserializeOwned>(
             Ok(value) => break Some(value),
             Err(failure) => failure,
         };
-        let id = failure.id().to_owned();
-        let because_left_out = failure
-            .missing()
-            .is_some_and(|field| run.failed.contains(&format!("{id}{SEPARATOR}{field}")));
-        if !because_left_out {
+        let known = run.is_left_out(&failure);
+        let passed_over = run.leave_out(&failure);
+        if !known {
             errors.extend(failure.into_errors(&node.at));
         }
-        if id.is_empty() || errors.len() >= MAX_MISTAKES || !run.failed.insert(id) {
+        if !passed_over || errors.len() >= MAX_MISTAKES {
             break None;
         }
     };
-    lints.extend(run.lints.into_inner().into_values());
+    lints.extend(run.into_lints());
     match done {
         Some(value) if errors.is_empty() => Ok(value),
         _ => Err(merge(errors)),
     }
 }
 
-/// Stands between the steps of a value's id.
-const SEPARATOR: char = '\u{1}';
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::{Value, json};
 
-type Parameters = Arc<serde_json::Map<String, Value>>;
+    use super::*;
+    use crate::manifest::{Here, Manifest, Raw, located};
 
-/// What is shared by all steps of one decoding.
-pub(super) struct Run {
-    lints: RefCell<IndexMap<(Place, String), Lint>>,
-    /// `$parameters` as JSON, by the address of their mapping, which outlives the run.
-    parameters: RefCell<HashMap<usize, Parameters>>,
-    outer: Parameters,
-    /// The ids of values that failed before and are passed over now.
-    failed: HashSet<String>,
-}
-
-impl Run {
-    pub(super) fn lint(&self, lint: Lint) {
-        self.lints
-            .borrow_mut()
-            .entry((lint.at.clone(), lint.message.clone()))
-            .or_insert(lint);
+    #[derive(Debug, Deserialize)]
+    enum Strategy {
+        CursorPagination(Cursor),
+        #[expect(dead_code, reason = "only its name is read")]
+        OffsetIncrement(Offset),
     }
 
-    /// Whether a value is passed over.
-    pub(super) fn skips(&self, frame: &Frame<'_>) -> bool {
-        !self.failed.is_empty() && self.failed.contains(&frame.id())
+    #[derive(Debug, Deserialize)]
+    struct Cursor {
+        cursor_value: Text,
+        page_size: Option<u32>,
     }
 
-    fn parameters(&self, frame: &Frame<'_>) -> Parameters {
-        let Some(map) = frame.component() else {
-            return Arc::clone(&self.outer);
+    #[derive(Debug, Deserialize)]
+    struct Offset {
+        #[expect(dead_code, reason = "only decoded")]
+        page_size: Option<u32>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Stream {
+        #[expect(dead_code, reason = "only decoded")]
+        name: String,
+        pages: Strategy,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Source {
+        streams: Vec<Stream>,
+    }
+
+    /// As a template: knows its place, and refuses text at its place.
+    #[derive(Debug)]
+    struct Text {
+        text: String,
+        here: Option<Here>,
+    }
+
+    impl<'de> Deserialize<'de> for Text {
+        fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Text, D::Error> {
+            let (here, text): (_, String) = located(d)?;
+            if text.matches("{{").count() == text.matches("}}").count() {
+                Ok(Text { text, here })
+            } else {
+                Err(serde::de::Error::custom("unclosed `{{`"))
+            }
+        }
+    }
+
+    /// As a field that holds text or a component.
+    #[derive(Debug)]
+    enum Either {
+        Text(String),
+        Strategy(Strategy),
+    }
+
+    impl<'de> Deserialize<'de> for Either {
+        fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Either, D::Error> {
+            let (here, raw): (Option<Here>, Raw) = located(d)?;
+            match (here, raw.0.as_str()) {
+                (_, Some(text)) => Ok(Either::Text(text.to_owned())),
+                (Some(here), None) => here.decode().map(Either::Strategy),
+                (None, None) => Err(serde::de::Error::custom("only in manifests")),
+            }
+        }
+    }
+
+    const PAGES: &str = "\
+definitions:
+  pages:
+    type: CursorPagination
+    cursor_value: \"{{ response.next }}\"
+    page_size: many
+streams:
+  - name: a
+    pages:
+      $ref: \"#/definitions/pages\"
+  - name: b
+    pages: \"#/definitions/pages\"
+";
+
+    fn load(text: &str) -> Manifest {
+        Manifest::load(text, "m.yaml").unwrap()
+    }
+
+    fn mistakes<T: DeserializeOwned>(text: &str) -> String {
+        let Err(errors) = decode::<T>(load(text).root()) else {
+            panic!("decodes: {text}");
         };
-        let Some(NodeValue::Map(own)) = map.get("$parameters").map(|entry| &entry.node.value)
-        else {
-            return Arc::default();
+        errors.iter().map(|e| e.render(text)).collect()
+    }
+
+    #[test]
+    fn a_mistake_in_a_definition_is_told_once_at_its_place() {
+        assert_eq!(
+            mistakes::<Source>(PAGES),
+            "\
+error: invalid type: string \"many\", expected u32
+  --> m.yaml:5:16
+   |
+ 5 |     page_size: many
+   |                ^^^^
+   = in: definitions.pages (CursorPagination).page_size
+   = used 2 times through $ref, first at m.yaml:9:13
+"
+        );
+    }
+
+    #[test]
+    fn streams_that_a_mistake_hits_are_counted() {
+        let root = load(PAGES);
+        let streams = root.root().get("streams").and_then(Node::as_seq).unwrap();
+        let mut errors = Vec::new();
+        for (name, stream) in ["a", "b"].iter().zip(streams) {
+            let failed = decode::<Stream>(stream).unwrap_err();
+            errors.extend(failed.into_iter().map(|e| e.in_stream(name)));
+        }
+        let [error] = merge(errors).try_into().unwrap();
+        let drawn = error.render(PAGES);
+        assert!(
+            drawn.contains("= used by 2 streams through $ref, first at m.yaml:9:13"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn all_mistakes_of_a_document_are_told() {
+        let text = "\
+streams:
+  - name: [no, name]
+    pages: {type: CursorPaginator, cursor_value: x}
+  - pages: {cursor_value: x}
+  - name: c
+    pages: {type: CursorPagination, cursor_value: \"{{ x\", page_size: -1}
+  - name: d
+    pages: {type: CursorPagination}
+  - 5
+";
+        let Err(errors) = decode::<Source>(load(text).root()) else {
+            panic!("decodes");
         };
-        let address = Arc::as_ptr(own).addr();
-        let mut known = self.parameters.borrow_mut();
-        let parameters = known
-            .entry(address)
-            .or_insert_with(|| Arc::new(map_to_json(own)));
-        Arc::clone(parameters)
-    }
-}
-
-/// A value on the way from the root to where decoding stands.
-#[derive(Clone)]
-pub(super) struct Frame<'a> {
-    pub(super) up: Option<&'a Frame<'a>>,
-    pub(super) step: Step<'a>,
-    pub(super) node: &'a Node,
-    /// The whole trail.
-    pub(super) via: Via,
-    pub(super) injected: bool,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Step<'a> {
-    Root,
-    Key(&'a str),
-    Index(usize),
-}
-
-impl<'a> Frame<'a> {
-    fn ups(&self) -> impl Iterator<Item = &Frame<'a>> {
-        std::iter::successors(Some(self), |frame| frame.up)
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "m.yaml:2:11: invalid type: a list, expected a string",
+                "m.yaml:3:19: unknown type `CursorPaginator`, expected `CursorPagination` or \
+                 `OffsetIncrement` (did you mean `CursorPagination`?)",
+                "m.yaml:4:5: missing field `name` of `DeclarativeStream`",
+                "m.yaml:4:12: missing `type`, expected `CursorPagination` or `OffsetIncrement`",
+                "m.yaml:6:51: unclosed `{{`",
+                "m.yaml:6:70: invalid value: integer `-1`, expected u32",
+                "m.yaml:8:12: missing field `cursor_value` of `CursorPagination`",
+                "m.yaml:9:5: invalid type: integer `5`, expected a mapping (`Stream`)",
+            ]
+        );
+        assert_eq!(
+            errors[4].path,
+            "streams[2].pages (CursorPagination).cursor_value"
+        );
     }
 
-    /// The nearest component around the value, or itself.
-    fn component(&self) -> Option<&'a Map> {
-        self.ups()
-            .filter_map(|frame| frame.node.as_map())
-            .find(|map| map.contains_key("type"))
+    #[test]
+    fn values_know_their_place_and_parameters() {
+        let text = "\
+definitions:
+  value: \"{{ parameters.p }}\"
+streams:
+  - type: DeclarativeStream
+    $parameters: {p: 1, page_size: 7, name: n}
+    pages:
+      type: CursorPagination
+      cursor_value: \"#/definitions/value\"
+";
+        let source: Source = decode(load(text).root()).unwrap();
+        let Strategy::CursorPagination(cursor) = &source.streams[0].pages else {
+            panic!("another strategy");
+        };
+        assert_eq!(cursor.page_size, Some(7));
+        assert_eq!(cursor.cursor_value.text, "{{ parameters.p }}");
+        let here = cursor.cursor_value.here.as_ref().unwrap();
+        assert_eq!(here.at.to_string(), "m.yaml:2:10");
+        assert_eq!(
+            here.via
+                .sites()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            ["m.yaml:8:21"]
+        );
+        assert_eq!(
+            Value::Object((*here.parameters).clone()),
+            json!({"p": 1, "page_size": 7, "name": "n"})
+        );
     }
 
-    /// A text that no other value of the tree has; empty for the root.
-    pub(super) fn id(&self) -> String {
-        let mut steps: Vec<String> = self
-            .ups()
-            .filter_map(|frame| match frame.step {
-                Step::Root => None,
-                Step::Key(key) => Some(format!("{SEPARATOR}{key}")),
-                Step::Index(i) => Some(format!("{SEPARATOR}{i}")),
-            })
+    #[test]
+    fn an_injected_value_has_the_place_where_the_parameter_was_written() {
+        let text = "\
+streams:
+  - type: DeclarativeStream
+    $parameters:
+      page_size: lots
+    name: n
+    pages: {type: CursorPagination, cursor_value: x}
+";
+        let drawn = mistakes::<Source>(text);
+        assert!(drawn.contains("--> m.yaml:4:18"), "{drawn}");
+    }
+
+    #[test]
+    fn unknown_fields_are_lints_unless_they_were_injected() {
+        let text = "\
+streams:
+  - type: DeclarativeStream
+    $parameters: {other: 1}
+    name: n
+    pages: {type: CursorPagination, cursor_value: x, page_sise: 3}
+";
+        let mut lints = Vec::new();
+        let _: Source = decode_linting(load(text).root(), &mut lints).unwrap();
+        let told: Vec<String> = lints
+            .iter()
+            .filter(|l| l.name == "unknown-field")
+            .map(|l| format!("{}: {} {:?}", l.at, l.message, l.help))
             .collect();
-        steps.reverse();
-        steps.concat()
+        assert_eq!(
+            told,
+            [
+                "m.yaml:5:54: unknown field `page_sise` of `CursorPagination` \
+              Some(\"did you mean `page_size`?\")"
+            ]
+        );
     }
 
-    /// The way from the definition, with the type of the nearest component.
-    pub(super) fn path(&self) -> String {
-        let mut parts: Vec<String> = Vec::new();
-        let mut told = false;
-        for frame in self.ups() {
-            if !told && let Some(kind) = frame.node.type_name() {
-                parts.push(format!(" ({kind})"));
-                told = true;
+    #[test]
+    fn a_field_can_hold_text_or_a_component_without_losing_places() {
+        #[derive(Debug, Deserialize)]
+        struct Doc {
+            a: Either,
+            b: Either,
+        }
+        let good = "a: text\nb: {type: CursorPagination, cursor_value: x, stray: 1}\n";
+        let mut lints = Vec::new();
+        let doc: Doc = decode_linting(load(good).root(), &mut lints).unwrap();
+        assert!(matches!(doc.a, Either::Text(text) if text == "text"));
+        assert!(matches!(
+            doc.b,
+            Either::Strategy(Strategy::CursorPagination(_))
+        ));
+        let stray = lints.iter().any(|l| l.at.to_string() == "m.yaml:2:46");
+        assert!(stray, "{lints:?}");
+        let bad = "a: x\nb:\n  type: CursorPagination\n  cursor_value: '{{'\n  page_size: x\n";
+        let drawn = mistakes::<Doc>(bad);
+        assert!(drawn.contains("--> m.yaml:4:17"), "{drawn}");
+        assert!(drawn.contains("--> m.yaml:5:14"), "{drawn}");
+        assert!(
+            drawn.contains("= in: b (CursorPagination).page_size"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn raw_values_are_decoded_later_with_their_whole_trail() {
+        #[derive(Debug, Deserialize)]
+        struct Doc {
+            streams: Vec<Raw>,
+        }
+        let doc: Doc = decode(load(PAGES).root()).unwrap();
+        let errors = decode::<Stream>(&doc.streams[1].0).unwrap_err();
+        assert_eq!(
+            errors[0].path,
+            "definitions.pages (CursorPagination).page_size"
+        );
+        assert_eq!(errors[0].uses[0].to_string(), "m.yaml:11:12");
+        let text = "streams:\n  - {name: n, pages: {type: OffsetIncrement, page_size: x}}\n";
+        let doc: Doc = decode(load(text).root()).unwrap();
+        let errors = decode::<Stream>(&doc.streams[0].0).unwrap_err();
+        assert_eq!(
+            errors[0].path,
+            "streams[0].pages (OffsetIncrement).page_size"
+        );
+    }
+
+    #[test]
+    fn values_of_other_types_are_taken_as_pydantic_takes_them() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Place {
+            Header,
+            BodyJson,
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Doc {
+            s: String,
+            t: String,
+            i: u64,
+            j: i32,
+            f: f64,
+            g: f64,
+            b: bool,
+            place: Place,
+            others: Vec<Place>,
+            any: Value,
+            none: Option<u32>,
+        }
+        let text = "{s: 5, t: 1.0, i: '10', j: -3.0, f: 2, g: '2.5', b: 'true', place: header, \
+                    others: [body_json], any: {a: [1, 1.5, null, yes, {type: x}]}, none: ~}";
+        let doc: Doc = decode(load(text).root()).unwrap();
+        assert_eq!(
+            doc,
+            Doc {
+                s: "5".to_owned(),
+                t: "1.0".to_owned(),
+                i: 10,
+                j: -3,
+                f: 2.0,
+                g: 2.5,
+                b: true,
+                place: Place::Header,
+                others: vec![Place::BodyJson],
+                any: json!({"a": [1, 1.5, null, true, {"type": "x"}]}),
+                none: None,
             }
-            let defined_here =
-                frame.up.is_none() || (!frame.injected && frame.node.via.base().is_some());
-            match (defined_here.then(|| frame.via.base()).flatten(), frame.step) {
-                (Some((base, None)), _) => parts.push(base.to_owned()),
-                (Some((base, Some(key))), _) => {
-                    let kind = frame.up.and_then(|up| up.node.type_name());
-                    let kind = kind.filter(|_| !told);
-                    let kind = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-                    parts.push(format!("{base}{kind}.{key}"));
-                }
-                (None, Step::Key(key)) => parts.push(format!(".{key}")),
-                (None, Step::Index(i)) => parts.push(format!("[{i}]")),
-                (None, Step::Root) => {}
-            }
-            if defined_here {
-                break;
-            }
-        }
-        parts.reverse();
-        parts.concat().trim_start_matches(['.', ' ']).to_owned()
-    }
-}
-
-/// The field that nobody asked for.
-#[derive(Clone, Copy)]
-pub(super) struct Unknown<'a> {
-    pub(super) key: &'a str,
-    pub(super) key_at: &'a Place,
-    pub(super) owner: &'static str,
-    pub(super) fields: &'static [&'static str],
-}
-
-/// Decodes the value of a frame.
-pub(super) struct Decoder<'a> {
-    pub(super) run: &'a Run,
-    pub(super) frame: Frame<'a>,
-    /// What to say if the value is asked for by nobody.
-    pub(super) unknown: Option<Unknown<'a>>,
-    /// The value's `type` has chosen a variant already.
-    pub(super) chosen: bool,
-}
-
-impl<'a> Decoder<'a> {
-    pub(super) fn new(run: &'a Run, frame: Frame<'a>) -> Decoder<'a> {
-        Decoder {
-            run,
-            frame,
-            unknown: None,
-            chosen: false,
-        }
+        );
+        let wrong = text.replace("header", "heder").replace("-3.0", "3.5");
+        let drawn = mistakes::<Doc>(&wrong);
+        assert!(drawn.contains("unknown value `heder`"), "{drawn}");
+        assert!(drawn.contains("help: did you mean `header`?"), "{drawn}");
+        assert!(
+            drawn.contains("floating point `3.5`, expected i32"),
+            "{drawn}"
+        );
     }
 
-    fn mismatch(&self, expected: &dyn Expected) -> Failure {
-        let found = match &self.frame.node.value {
-            NodeValue::Null => Unexpected::Other("null"),
-            NodeValue::Bool(b) => Unexpected::Bool(*b),
-            NodeValue::Int(i) => Unexpected::Signed(*i),
-            NodeValue::Large(u) => Unexpected::Unsigned(*u),
-            NodeValue::Float(x) => Unexpected::Float(*x),
-            NodeValue::Str(s) => Unexpected::Str(s),
-            NodeValue::Seq(_) => Unexpected::Other("a list"),
-            NodeValue::Map(_) => Unexpected::Other("a mapping"),
-        };
-        <Failure as de::Error>::invalid_type(found, expected).in_frame(&self.frame)
-    }
-
-    fn here(&self) -> Here {
-        let node = self.frame.node;
-        let via = self.frame.via.at_path(&self.frame.path());
-        Here {
-            at: node.at.clone(),
-            via: self.frame.via.clone(),
-            parameters: self.run.parameters(&self.frame),
-            node: Node {
-                via,
-                ..node.clone()
-            },
-        }
-    }
-
-    pub(super) fn fields<'de, V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Failure> {
-        let NodeValue::Map(map) = &self.frame.node.value else {
-            let expected = format!("a mapping (`{name}`)");
-            return Err(self.mismatch(&expected.as_str()));
-        };
-        let entries = Entries::of_struct(self.run, &self.frame, map, name, fields);
-        if !self.chosen {
-            entries.check_type();
-        }
-        visitor
-            .visit_map(entries)
-            .map_err(|failure| failure.in_frame(&self.frame))
-    }
-}
-
-/// Numbers are taken from their text too, as pydantic does.
-macro_rules! integers {
-    ($($method:ident)*) => { $(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-            self.integer(visitor)
-        }
-    )* };
-}
-
-impl Decoder<'_> {
-    fn integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        // Whole floats up to here are exact.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        let value = match &self.frame.node.value {
-            NodeValue::Str(text) => text.trim().parse().map(NodeValue::Int).ok(),
-            #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
-            NodeValue::Float(x) if x.fract() == 0.0 && x.abs() <= EXACT => {
-                Some(NodeValue::Int(*x as i64))
-            }
-            _ => None,
-        };
-        let done = match value.as_ref().unwrap_or(&self.frame.node.value) {
-            NodeValue::Int(i) => visitor.visit_i64(*i),
-            NodeValue::Large(u) => visitor.visit_u64(*u),
-            _ => return Err(self.mismatch(&visitor)),
-        };
-        done.map_err(|failure: Failure| failure.in_frame(&self.frame))
-    }
-
-    fn float<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        let x = match &self.frame.node.value {
-            NodeValue::Float(x) => *x,
-            NodeValue::Int(i) => *i as f64,
-            NodeValue::Large(u) => *u as f64,
-            NodeValue::Str(text) => match text.trim().parse() {
-                Ok(x) => x,
-                Err(_) => return Err(self.mismatch(&visitor)),
-            },
-            _ => return Err(self.mismatch(&visitor)),
-        };
-        visitor
-            .visit_f64(x)
-            .map_err(|failure: Failure| failure.in_frame(&self.frame))
-    }
-
-    fn string<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        let done = match &self.frame.node.value {
-            NodeValue::Str(text) => visitor.visit_str(text),
-            NodeValue::Null => return Err(self.mismatch(&visitor)),
-            other => match other.text() {
-                Some(text) => visitor.visit_string(text),
-                None => return Err(self.mismatch(&visitor)),
-            },
-        };
-        done.map_err(|failure: Failure| failure.in_frame(&self.frame))
-    }
-}
-
-impl<'de> Deserializer<'de> for Decoder<'_> {
-    type Error = Failure;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        let done = match &self.frame.node.value {
-            NodeValue::Null => visitor.visit_unit(),
-            NodeValue::Bool(b) => visitor.visit_bool(*b),
-            NodeValue::Int(i) => visitor.visit_i64(*i),
-            NodeValue::Large(u) => visitor.visit_u64(*u),
-            NodeValue::Float(x) if x.is_finite() => visitor.visit_f64(*x),
-            // Most targets have no such numbers; `to_json` does the same.
-            infinite @ NodeValue::Float(_) => {
-                visitor.visit_string(infinite.text().unwrap_or_default())
-            }
-            NodeValue::Str(s) => visitor.visit_str(s),
-            NodeValue::Seq(items) => visitor.visit_seq(Items::new(self.run, &self.frame, items)),
-            NodeValue::Map(map) => visitor.visit_map(Entries::of_map(self.run, &self.frame, map)),
-        };
-        done.map_err(|failure: Failure| failure.in_frame(&self.frame))
-    }
-
-    integers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-    }
-
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        self.float(visitor)
-    }
-
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        self.float(visitor)
-    }
-
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        let truth = match &self.frame.node.value {
-            NodeValue::Bool(b) => *b,
-            NodeValue::Int(1) => true,
-            NodeValue::Int(0) => false,
-            NodeValue::Str(text) => match text.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" | "1" | "t" | "y" => true,
-                "false" | "no" | "off" | "0" | "f" | "n" => false,
-                _ => return Err(self.mismatch(&visitor)),
-            },
-            _ => return Err(self.mismatch(&visitor)),
-        };
-        visitor
-            .visit_bool(truth)
-            .map_err(|failure: Failure| failure.in_frame(&self.frame))
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        self.string(visitor)
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        self.string(visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        match self.frame.node.value {
-            NodeValue::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        match self.frame.node.value {
-            NodeValue::Seq(_) => self.deserialize_any(visitor),
-            _ => Err(self.mismatch(&"a list")),
-        }
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        match self.frame.node.value {
-            NodeValue::Map(_) => self.deserialize_any(visitor),
-            _ => Err(self.mismatch(&"a mapping")),
-        }
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Failure> {
-        self.fields(name, fields, visitor)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Failure> {
-        if name == LOCATED {
-            Aside::put_here(self.here());
-        }
-        let frame = self.frame.clone();
-        visitor
-            .visit_newtype_struct(self)
-            .map_err(|failure| failure.in_frame(&frame))
-    }
-
-    /// The mapping's `type` names the variant, or plain text does.
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Failure> {
-        let component = Component::new(&self, variants)?;
-        let frame = self.frame.clone();
-        visitor
-            .visit_enum(component.of(self))
-            .map_err(|failure| failure.in_frame(&frame))
-    }
-
-    /// The value is not wanted: a field that the component does not have.
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        if let Some(unknown) = self.unknown {
-            let owner = self.frame.up.and_then(|up| up.node.type_name());
-            let owner = owner.unwrap_or(unknown.owner);
-            self.run.lint(Lint {
-                name: "unknown-field",
-                message: format!("unknown field `{}` of `{owner}`", unknown.key),
-                at: unknown.key_at.clone(),
-                via: self.frame.via.clone(),
-                help: did_you_mean(unknown.key, unknown.fields.iter().copied()),
-            });
-        }
-        visitor.visit_unit()
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Failure> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, Failure> {
-        self.deserialize_seq(visitor)
-    }
-
-    serde::forward_to_deserialize_any! {
-        char bytes byte_buf unit unit_struct identifier
+    #[test]
+    fn other_decoders_have_no_place_to_tell() {
+        let text: Text = serde_json::from_str("\"x\"").unwrap();
+        assert!(text.here.is_none());
+        let raw: Raw = serde_json::from_value(json!({"a": 1})).unwrap();
+        assert_eq!(raw.0.to_json(), json!({"a": 1}));
     }
 }

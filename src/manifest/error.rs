@@ -70,9 +70,9 @@ impl Error {
         let text = usize::try_from(*line)
             .ok()
             .and_then(|line| source.lines().nth(line.checked_sub(1)?));
-        let number = line.to_string();
+        let number = format!("{line:>2}");
         let margin = " ".repeat(number.len());
-        out.push_str(&format!("{margin} --> {}\n", self.at));
+        out.push_str(&format!("{margin}--> {}\n", self.at));
         if let Some(text) = text {
             let column = usize::try_from(column.saturating_sub(1)).unwrap_or(0);
             let (text, column) = window(text, column);
@@ -84,11 +84,11 @@ impl Error {
                 .collect();
             let marks = "^".repeat(token_length(&text, column));
             let text = text.trim_end();
-            out.push_str(&format!("{margin}  |\n{number}  | {text}\n"));
-            out.push_str(&format!("{margin}  | {indent}{marks}\n"));
+            out.push_str(&format!("{margin} |\n{number} | {text}\n"));
+            out.push_str(&format!("{margin} | {indent}{marks}\n"));
         }
         for note in self.notes() {
-            out.push_str(&format!("{margin}  = {note}\n"));
+            out.push_str(&format!("{margin} = {note}\n"));
         }
         out
     }

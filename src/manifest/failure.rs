@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de;
 
-use super::decode::Frame;
 use super::error::Error;
+use super::frame::Frame;
 use super::lint::did_you_mean;
 use super::located::Aside;
 use super::place::{Place, Via};

@@ -79,12 +79,10 @@ impl Here {
     pub fn decode<T: DeserializeOwned, E: de::Error>(&self) -> Result<T, E> {
         let mut lints = Vec::new();
         let done = decode_within(&self.node, Arc::clone(&self.parameters), &mut lints);
-        ASIDE_HERE.with_borrow_mut(|aside| {
-            aside.lints.extend(lints);
-            done.map_err(|errors| {
-                aside.errors = errors;
-                E::custom(ASIDE)
-            })
+        ASIDE_HERE.with_borrow_mut(|aside| aside.lints.extend(lints));
+        done.map_err(|errors| {
+            ASIDE_HERE.with_borrow_mut(|aside| aside.errors = errors);
+            E::custom(ASIDE)
         })
     }
 }

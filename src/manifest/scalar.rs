@@ -247,7 +247,7 @@ impl Parts {
                 .find(|c: char| !c.is_ascii_digit())
                 .unwrap_or(after.len());
             let (fraction, after) = after.split_at(end);
-            parts.micros = format!("{:0<6.6}", fraction).parse().ok()?;
+            parts.micros = format!("{fraction:0<6.6}").parse().ok()?;
             rest = after;
         }
         rest = rest.trim_start_matches([' ', '\t']);

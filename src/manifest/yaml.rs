@@ -13,13 +13,14 @@ use super::lint::Lint;
 use super::node::{Entry, Map, Node, NodeValue};
 use super::place::{Place, Via};
 use super::scalar::{self, Plain};
+use super::tags;
 
 /// Mappings and lists inside of one another, at most. The reference's own limit is Python's
 /// recursion, at about 300.
 pub(super) const MAX_DEPTH: usize = 200;
 
 /// Reads the one document of a text.
-pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Node, Error> {
+pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Node, Box<Error>> {
     let file: Arc<str> = Arc::from(name);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     refuse_control_characters(text, &file)?;
@@ -37,11 +38,11 @@ pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Nod
     let start = builder.place(&Marker::new(0, 1, 0));
     let root = builder
         .root
-        .ok_or_else(|| Error::new("the manifest is empty", &start))?;
+        .ok_or_else(|| fail("the manifest is empty", &start))?;
     match &root.value {
         NodeValue::Map(_) => Ok(root),
-        NodeValue::Null => Err(Error::new("the manifest is empty", &root.at)),
-        other => Err(Error::new(
+        NodeValue::Null => Err(fail("the manifest is empty", &root.at)),
+        other => Err(fail(
             format!("the manifest is {}, expected a mapping", other.kind()),
             &root.at,
         )),
@@ -49,7 +50,7 @@ pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Nod
 }
 
 /// Characters that YAML does not allow, which the parser takes for the end or for text.
-fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Error> {
+fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Box<Error>> {
     let bad = |c: char| {
         matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}'
             | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
@@ -65,7 +66,7 @@ fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Error> {
         line: u32::try_from(line).unwrap_or(u32::MAX),
         column: u32::try_from(column).unwrap_or(u32::MAX),
     };
-    Err(Error::new(
+    Err(fail(
         format!(
             "not valid YAML: the character U+{:04X} is not allowed",
             u32::from(found)
@@ -74,8 +75,13 @@ fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Error> {
     ))
 }
 
-fn too_deep(at: &Place) -> Error {
-    Error::new(format!("nested more than {MAX_DEPTH} levels deep"), at)
+/// Boxed, since nearly every step can fail and hardly any does.
+fn fail(message: impl Into<String>, at: &Place) -> Box<Error> {
+    Box::new(Error::new(message, at))
+}
+
+fn too_deep(at: &Place) -> Box<Error> {
+    fail(format!("nested more than {MAX_DEPTH} levels deep"), at)
 }
 
 enum Open {
@@ -120,14 +126,18 @@ impl Builder<'_> {
         }
     }
 
-    fn syntax(&self, error: &ScanError) -> Error {
-        Error::new(
+    fn syntax(&self, error: &ScanError) -> Box<Error> {
+        // The parser reads ahead of us, and has a bound of its own in flow style.
+        if error.info() == "recursion limit exceeded" {
+            return too_deep(&self.place(error.marker()));
+        }
+        fail(
             format!("not valid YAML: {}", error.info()),
             &self.place(error.marker()),
         )
     }
 
-    fn event(&mut self, event: Event<'_>, mark: Marker) -> Result<(), Error> {
+    fn event(&mut self, event: Event<'_>, mark: Marker) -> Result<(), Box<Error>> {
         let at = self.place(&mark);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -140,7 +150,7 @@ impl Builder<'_> {
                 self.put(value, at, anchor, 0)
             }
             Event::SequenceStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "seq", &at)?;
+                tags::check(tag.as_deref(), "seq").map_err(|m| fail(m, &at))?;
                 self.push(Open::Seq {
                     at,
                     anchor,
@@ -149,7 +159,7 @@ impl Builder<'_> {
                 })
             }
             Event::MappingStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "map", &at)?;
+                tags::check(tag.as_deref(), "map").map_err(|m| fail(m, &at))?;
                 self.push(Open::Map {
                     at,
                     anchor,
@@ -187,9 +197,9 @@ impl Builder<'_> {
             },
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
                 Some((node, height)) => self.put(node.value, node.at, 0, height),
-                None => Err(Error::new("the alias stands inside of its own anchor", &at)),
+                None => Err(fail("the alias stands inside of its own anchor", &at)),
             },
-            Event::DocumentStart(_) if self.root.is_some() => Err(Error::new(
+            Event::DocumentStart(_) if self.root.is_some() => Err(fail(
                 "a second document begins here, but a manifest is one document",
                 &at,
             )),
@@ -207,7 +217,7 @@ impl Builder<'_> {
         }
     }
 
-    fn push(&mut self, open: Open) -> Result<(), Error> {
+    fn push(&mut self, open: Open) -> Result<(), Box<Error>> {
         if self.open.len() >= MAX_DEPTH {
             let (Open::Seq { at, .. } | Open::Map { at, .. }) = &open;
             return Err(too_deep(at));
@@ -222,7 +232,7 @@ impl Builder<'_> {
         at: Place,
         anchor: usize,
         height: usize,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Box<Error>> {
         if self.open.len() + height > MAX_DEPTH {
             return Err(too_deep(&at));
         }
@@ -250,7 +260,7 @@ impl Builder<'_> {
                     Some(text) => *key = Some(Key::Named(Arc::from(text), node.at)),
                     None => {
                         let message = format!("a key cannot be {}", node.value.kind());
-                        return Err(Error::new(message, &node.at));
+                        return Err(fail(message, &node.at));
                     }
                 },
                 Some(Key::Merge) => merge_into(merged, &node)?,
@@ -284,38 +294,13 @@ impl Builder<'_> {
         style: ScalarStyle,
         tag: Option<&Tag>,
         at: &Place,
-    ) -> Result<NodeValue, Error> {
+    ) -> Result<NodeValue, Box<Error>> {
         let string = || NodeValue::Str(Arc::from(text));
         let found = match tag {
             None if style != ScalarStyle::Plain => return Ok(string()),
             None => scalar::plain(text),
-            Some(tag) if tag.is_yaml_core_schema() => {
-                let typed = match tag.suffix.as_str() {
-                    "str" => Some(string()),
-                    "null" => Some(NodeValue::Null),
-                    "bool" => scalar::boolean(text)
-                        .or_else(|| scalar::boolean(&text.to_ascii_lowercase())),
-                    "int" => scalar::int(text),
-                    "float" => scalar::float(text).or_else(|| {
-                        let plain = text.replace('_', "");
-                        plain.parse().ok().map(NodeValue::Float)
-                    }),
-                    "timestamp" => scalar::time(text).map(|t| NodeValue::Str(Arc::from(t))),
-                    other => {
-                        let message = format!("the tag `!!{other}` has no meaning here");
-                        return Err(Error::new(message, at));
-                    }
-                };
-                return typed
-                    .ok_or_else(|| Error::new(format!("`{text}` is no `!!{}`", tag.suffix), at));
-            }
-            Some(tag) if tag.suffix.is_empty() => scalar::plain(text),
-            Some(tag) => {
-                return Err(Error::new(
-                    format!("the tag `{tag}` has no meaning here"),
-                    at,
-                ));
-            }
+            Some(tag) if tags::is_bare(tag) => scalar::plain(text),
+            Some(tag) => return tags::typed(text, tag).map_err(|message| fail(message, at)),
         };
         match found {
             Plain::Value(value) => Ok(value),
@@ -331,38 +316,23 @@ impl Builder<'_> {
                 }
                 Ok(NodeValue::Str(Arc::from(time)))
             }
-            Plain::NoTime => Err(Error::new(format!("`{text}` is no date"), at)
-                .with_help(Some("put it in quotes if it is meant as text".to_owned()))),
+            Plain::NoTime => Err(Box::new(
+                Error::new(format!("`{text}` is no date"), at)
+                    .with_help(Some("put it in quotes if it is meant as text".to_owned())),
+            )),
         }
     }
 }
 
-/// Only the tag that a list or mapping has anyway.
-fn check_tag(tag: Option<&Tag>, kind: &str, at: &Place) -> Result<(), Error> {
-    match tag {
-        None => Ok(()),
-        Some(tag) if tag.is_yaml_core_schema() && tag.suffix == kind => Ok(()),
-        Some(tag) if !tag.is_yaml_core_schema() && tag.suffix.is_empty() => Ok(()),
-        Some(tag) if tag.is_yaml_core_schema() => Err(Error::new(
-            format!("the tag `!!{}` has no meaning here", tag.suffix),
-            at,
-        )),
-        Some(tag) => Err(Error::new(
-            format!("the tag `{tag}` has no meaning here"),
-            at,
-        )),
-    }
-}
-
 /// `<<`: of a list the first mapping wins, of several `<<` the last one.
-fn merge_into(merged: &mut Map, node: &Node) -> Result<(), Error> {
+fn merge_into(merged: &mut Map, node: &Node) -> Result<(), Box<Error>> {
     let maps: Vec<&Node> = match &node.value {
         NodeValue::Seq(items) => items.iter().rev().collect(),
         _ => vec![node],
     };
     for map in maps {
         let NodeValue::Map(entries) = &map.value else {
-            return Err(Error::new(
+            return Err(fail(
                 format!("`<<` merges mappings, found {}", map.value.kind()),
                 &map.at,
             ));
@@ -372,4 +342,145 @@ fn merge_into(merged: &mut Map, node: &Node) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(text: &str) -> Value {
+        parse(text, "m", &mut Vec::new()).unwrap().to_json()
+    }
+
+    #[test]
+    fn documents_are_read_as_pyyaml_reads_them() {
+        for (text, want) in [
+            ("\u{feff}a: 1\n", json!({"a": 1})),
+            ("--- # start\na: 'it''s'\n...\n", json!({"a": "it's"})),
+            (
+                "a: \"x\\ty\"\nb: |+\n  t\n\nc: >\n  u\n  v\n",
+                json!({"a": "x\ty", "b": "t\n\n", "c": "u v\n"}),
+            ),
+            (
+                "1: a\nno: b\n~: c\n1.5: d\n2025-01-02: e\n",
+                json!({"1": "a", "False": "b", "None": "c", "1.5": "d", "2025-01-02": "e"}),
+            ),
+            (
+                "a: {b, c: }\nd:\n- e\n",
+                json!({"a": {"b": null, "c": null}, "d": ["e"]}),
+            ),
+            ("a: [b: 1, c]\n", json!({"a": [{"b": 1}, "c"]})),
+            (
+                "a: !!str 12\nb: !!int '12'\nc: !!float 3\nd: !!bool 'yes'\ne: !!null x\nf: ! 12\n",
+                json!({"a": "12", "b": 12, "c": 3.0, "d": true, "e": null, "f": 12}),
+            ),
+            (
+                "a: &x {k: 1}\nb: *x\nc: {<<: *x, l: 2}\n",
+                json!({"a": {"k": 1}, "b": {"k": 1}, "c": {"k": 1, "l": 2}}),
+            ),
+            (
+                "a: &x {k: 1, m: 1}\nb: &y {k: 2, n: 2}\nc: {k: 3, <<: [*x, *y]}\nd: {<<: *x, <<: *y}\ne: {<<: [*x, *y]}\n",
+                json!({"a": {"k": 1, "m": 1}, "b": {"k": 2, "n": 2}, "c": {"k": 3, "n": 2, "m": 1}, "d": {"k": 2, "m": 1, "n": 2}, "e": {"k": 1, "n": 2, "m": 1}}),
+            ),
+            ("a: {'<<': 1, = : 2}\n", json!({"a": {"<<": 1, "=": 2}})),
+            ("a: b\r\nc: d\r\n", json!({"a": "b", "c": "d"})),
+        ] {
+            assert_eq!(read(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_a_place() {
+        for (text, want) in [
+            ("", "m:1:1: the manifest is empty"),
+            ("# nothing\n", "m:1:1: the manifest is empty"),
+            ("~\n", "m:1:1: the manifest is empty"),
+            ("- a\n", "m:1:1: the manifest is a list, expected a mapping"),
+            (
+                "a: 1\n---\nb: 2\n",
+                "m:2:1: a second document begins here, but a manifest is one document",
+            ),
+            ("a: 1\n? [b]\n: 2\n", "m:2:3: a key cannot be a list"),
+            (
+                "a: 1\nb: é\u{0}\n",
+                "m:2:5: not valid YAML: the character U+0000 is not allowed",
+            ),
+            (
+                "a: &x [*x]\n",
+                "m:1:8: the alias stands inside of its own anchor",
+            ),
+            ("a: !!int x\n", "m:1:4: `x` is no `!!int`"),
+            (
+                "a: !custom x\n",
+                "m:1:4: the tag `!custom` has no meaning here",
+            ),
+            (
+                "a: !!set {b}\n",
+                "m:1:4: the tag `!!set` has no meaning here",
+            ),
+            (
+                "a: {<<: 1}\n",
+                "m:1:9: `<<` merges mappings, found a number",
+            ),
+            (
+                "a: 2025-02-30\n",
+                "m:1:4: `2025-02-30` is no date (put it in quotes if it is meant as text)",
+            ),
+        ] {
+            assert_eq!(
+                parse(text, "m", &mut Vec::new()).unwrap_err().to_string(),
+                want,
+                "{text}"
+            );
+        }
+        for broken in [
+            "a: b: c\n",
+            "a: [1\n",
+            "a:\n\t- b\n",
+            "a: *nobody\n",
+            "a: \"x\n",
+            "%\n",
+        ] {
+            let error = parse(broken, "m", &mut Vec::new()).unwrap_err();
+            assert!(error.message.starts_with("not valid YAML: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn places_are_lines_and_characters_from_one() {
+        let root = parse(
+            "a: 1\nü:\n  - {é: x, k: *no}\n"
+                .replace("*no", "no")
+                .as_str(),
+            "m",
+            &mut Vec::new(),
+        );
+        let root = root.unwrap();
+        let entry = root.get("ü").and_then(Node::as_seq).unwrap()[0]
+            .as_map()
+            .unwrap();
+        assert_eq!(entry["k"].key_at.to_string(), "m:3:12");
+        assert_eq!(entry["k"].node.at.to_string(), "m:3:15");
+    }
+
+    #[test]
+    fn suspicious_text_is_linted() {
+        let mut lints = Vec::new();
+        let text = "a: 1\nb: {c: 1, c: 2}\na: 2\nd: 2025-01-02\ne: 2025-01-02T00:00:00Z\n";
+        parse(text, "m", &mut lints).unwrap();
+        let told: Vec<String> = lints
+            .iter()
+            .map(|l| format!("{} {} {:?}", l.at, l.name, l.help))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "m:2:11 duplicate-key Some(\"the first one stands at m:2:5\")",
+                "m:3:1 duplicate-key Some(\"the first one stands at m:1:1\")",
+                "m:5:4 unquoted-time Some(\"put it in quotes: \\\"2025-01-02T00:00:00Z\\\"\")",
+            ]
+        );
+    }
 }
