@@ -1,11 +1,10 @@
 //! The data of one record: text as it came, until somebody changes it.
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use super::json::{Kind, Span, Text, same_key, write_compact};
+use super::json::{Fields, Index, Kind, Member, Text};
 
 /// One record: raw text until somebody changes it.
 ///
@@ -24,8 +23,8 @@ enum Form {
 #[derive(Clone)]
 struct Raw {
     text: Text,
-    /// Bounds of the keys and values of the first level, found when first needed.
-    fields: OnceLock<Box<[(Span, Span)]>>,
+    /// Bounds of the fields, found when first needed.
+    index: Index,
     /// Fields set or removed since.
     changes: Vec<Change>,
 }
@@ -45,7 +44,7 @@ impl Data {
     pub fn from_text(text: Text) -> Self {
         Self(Form::Text(Raw {
             text,
-            fields: OnceLock::new(),
+            index: Index::default(),
             changes: Vec::new(),
         }))
     }
@@ -148,9 +147,8 @@ impl Data {
 }
 
 impl Raw {
-    fn fields(&self) -> &[(Span, Span)] {
-        self.fields
-            .get_or_init(|| self.text.member_spans().into_boxed_slice())
+    fn fields(&self) -> Fields<'_> {
+        self.text.fields_by(&self.index)
     }
 
     fn change(&self, key: &str) -> Option<&Change> {
@@ -159,9 +157,7 @@ impl Raw {
 
     /// The field as it stands in the text; the last one when there are several.
     fn field(&self, key: &str) -> Option<Text> {
-        let fields = self.fields().iter().rev();
-        let mut found = fields.filter(|(name, _)| same_key(self.text.str_at(*name), key));
-        found.next().map(|(_, value)| self.text.at(*value))
+        self.fields().find_last(key)
     }
 
     fn put(&mut self, key: &str, value: Option<Value>) {
@@ -195,7 +191,7 @@ impl Raw {
             return self.text.value();
         }
         let mut map = Map::new();
-        for (key, value) in self.text.fields() {
+        for (key, value) in self.fields() {
             match self.change(&key) {
                 Some(change) if !map.contains_key(&*key) => {
                     if let Some(value) = &change.value {
@@ -218,14 +214,15 @@ impl Raw {
 
     fn write_json(&self, out: &mut Vec<u8>) {
         if self.changes.is_empty() {
-            return self.write_text(self.text.as_str(), out);
+            return self.text.write_line(self.text.as_str(), out);
         }
         let mut open = if self.changes.iter().any(|change| change.replaces) {
             self.write_fields(out)
         } else {
             let text = self.text.as_str();
-            self.write_text(text.strip_suffix('}').unwrap_or(text).trim_end(), out);
-            !self.fields().is_empty()
+            let open = text.strip_suffix('}').unwrap_or(text).trim_end();
+            self.text.write_line(open, out);
+            self.fields().next_member().is_some()
         };
         for change in self.changes.iter().filter(|change| !change.replaces) {
             if let Some(value) = &change.value {
@@ -236,45 +233,40 @@ impl Raw {
         out.push(b'}');
     }
 
-    /// Writes the fields of the text with their changes, and the opening brace; true when there
-    /// was one.
+    /// Writes the opening brace and the fields of the text with their changes; true when there was
+    /// one.
     fn write_fields(&self, out: &mut Vec<u8>) -> bool {
         out.push(b'{');
         let mut open = false;
+        // Fields in a row that nobody changed pass together.
+        let mut row: Option<(Member<'_>, Member<'_>)> = None;
         // Of several fields of a changed name, only the first is written.
         let mut written: Vec<&str> = Vec::new();
-        for (name, value) in self.fields() {
-            let name = self.text.str_at(*name);
-            let changed = self
-                .changes
-                .iter()
-                .find(|change| change.replaces && same_key(name, &change.key));
-            match changed {
-                None => {
-                    separate(&mut open, out);
-                    out.extend_from_slice(name.as_bytes());
-                    out.push(b':');
-                    self.write_text(self.text.str_at(*value), out);
-                }
-                Some(change) => {
-                    if let Some(value) = &change.value
-                        && !written.contains(&change.key.as_str())
-                    {
-                        written.push(&change.key);
-                        separate(&mut open, out);
-                        write_field(&change.key, value, out);
-                    }
-                }
+        let mut fields = self.fields();
+        while let Some(member) = fields.next_member() {
+            let mut changes = self.changes.iter().filter(|change| change.replaces);
+            let changed = changes.find(|change| member.is(&change.key));
+            let Some(change) = changed else {
+                row = Some((row.map_or(member, |(first, _)| first), member));
+                continue;
+            };
+            self.write_row(row.take(), &mut open, out);
+            if let Some(value) = &change.value
+                && !written.contains(&change.key.as_str())
+            {
+                written.push(&change.key);
+                separate(&mut open, out);
+                write_field(&change.key, value, out);
             }
         }
+        self.write_row(row, &mut open, out);
         open
     }
 
-    fn write_text(&self, json: &str, out: &mut Vec<u8>) {
-        if self.text.needs_rewrite() {
-            write_compact(json, out);
-        } else {
-            out.extend_from_slice(json.as_bytes());
+    fn write_row(&self, row: Option<(Member<'_>, Member<'_>)>, open: &mut bool, out: &mut Vec<u8>) {
+        if let Some((first, last)) = row {
+            separate(open, out);
+            self.text.write_line(first.to(&last), out);
         }
     }
 }
@@ -377,13 +369,20 @@ mod tests {
     fn line_breaks_and_foreign_numbers_do_not_pass() {
         let text =
             "{\n \"a \\n b\" : [ 1 ,\t\"x: [\" , -Infinity, 1e999, -1.5e3 ],\r\n \"c\": true }";
-        let compact = r#"{"a \n b":[1,"x: [",null,null,-1.5e3],"c":true}"#;
+        let native = r#"{"a \n b":[1,"x: [",null,null,-1.5e3],"c":true}"#;
+        let joined = "{\"a \\n b\" : [ 1 ,\t\"x: [\" , -2, 1e99, -1.5e3 ],\"c\": true }";
+        let broken = text.replace("-Infinity", "-2").replace("1e999", "1e99");
         for mut data in both(text) {
-            assert_eq!(written(&data), compact);
+            assert_eq!(written(&data), native);
             data.set("d", json!(1));
-            assert_eq!(written(&data), compact.replace("true}", "true,\"d\":1}"));
+            assert_eq!(written(&data), native.replace("true}", "true,\"d\":1}"));
             data.set("c", json!(false));
-            assert_eq!(written(&data), compact.replace("true}", "false,\"d\":1}"));
+            assert_eq!(written(&data), native.replace("true}", "false,\"d\":1}"));
+        }
+        for mut data in both(&broken) {
+            assert_eq!(written(&data), joined);
+            data.set("d", json!(1));
+            assert_eq!(written(&data), joined.replace("true }", "true,\"d\":1}"));
         }
     }
 

@@ -13,5 +13,4 @@ mod value;
 pub use error::JsonError;
 pub use text::{Fields, Items, Kind, Text};
 
-pub(super) use skip::write_compact;
-pub(super) use text::{Span, same_key};
+pub(super) use text::{Index, Member};

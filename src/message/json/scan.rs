@@ -22,9 +22,12 @@ pub(super) struct Mark {
 pub(super) struct Scan {
     /// Marks of the root, its members, and so on, in the order of the text.
     pub(super) marks: Vec<Mark>,
-    /// Whether the text cannot be passed on as it came: there are line breaks between its tokens,
-    /// or numbers that JSON does not have.
-    pub(super) rewrite: bool,
+    /// Whether there are line breaks between its tokens.
+    pub(super) breaks: bool,
+    /// Whether some key is written with escapes.
+    pub(super) escaped_keys: bool,
+    /// Whether there are numbers that JSON does not have: NaN, infinite ones.
+    pub(super) foreign: bool,
 }
 
 /// What is wrong, and before which byte.
@@ -41,6 +44,7 @@ pub(super) fn scan(bytes: &[u8], depth: usize) -> Result<Scan, Fault> {
         at: 0,
         depth,
         open: Vec::with_capacity(16),
+        escapes: 0,
         scan: Scan::default(),
     };
     scanner.document()?;
@@ -58,6 +62,8 @@ struct Scanner<'a> {
     at: usize,
     depth: usize,
     open: Vec<Open>,
+    /// Escapes met so far.
+    escapes: usize,
     scan: Scan,
 }
 
@@ -202,7 +208,9 @@ impl Scanner<'_> {
             return Err(self.fault("expected a key in double quotes"));
         }
         let mark = self.start_mark();
+        let escapes = self.escapes;
         self.string()?;
+        self.scan.escaped_keys |= self.escapes != escapes;
         self.end_mark(mark);
         self.space();
         if self.byte() != b':' {
@@ -223,7 +231,7 @@ impl Scanner<'_> {
         loop {
             match self.byte() {
                 b' ' | b'\t' => {}
-                b'\n' | b'\r' => self.scan.rewrite = true,
+                b'\n' | b'\r' => self.scan.breaks = true,
                 _ => return,
             }
             self.at += 1;
@@ -273,6 +281,7 @@ impl Scanner<'_> {
 
     /// A surrogate need not have its partner: Python's `json` reads and writes lone ones.
     fn escape(&mut self) -> Result<(), Fault> {
+        self.escapes += 1;
         self.at += 1;
         match self.byte() {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
@@ -323,7 +332,7 @@ impl Scanner<'_> {
     #[cold]
     fn check_size(&mut self, start: usize) {
         let number = self.bytes.get(start..self.at).unwrap_or_default();
-        self.scan.rewrite |= !is_finite(number);
+        self.scan.foreign |= !is_finite(number);
     }
 
     #[inline]
@@ -353,19 +362,33 @@ impl Scanner<'_> {
 
     #[cold]
     fn no_number(&mut self, word: &'static [u8]) -> Result<(), Fault> {
-        self.scan.rewrite = true;
+        self.scan.foreign = true;
         self.literal(word)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Text;
+    use serde_json::Value;
+
+    use super::super::{Kind, Text};
     use super::*;
 
     fn fault(json: &str) -> Option<String> {
         let fault = Text::parse(json.into(), 2).err();
         fault.map(|fault| fault.to_string())
+    }
+
+    /// The tree of `text`, put together from its parts.
+    fn rebuilt(text: &Text) -> Value {
+        match text.kind() {
+            Kind::Array => text.items().map(|item| rebuilt(&item)).collect(),
+            Kind::Object => text
+                .fields()
+                .map(|(key, value)| (key.into_owned(), rebuilt(&value)))
+                .collect(),
+            _ => text.value(),
+        }
     }
 
     /// Documents of many kinds; each cut and each changed byte makes another.
@@ -406,15 +429,15 @@ mod tests {
                 let theirs: Result<&serde_json::value::RawValue, _> =
                     serde_json::from_slice(&variant);
                 let shown = String::from_utf8_lossy(&variant).into_owned();
+                // `-0` is an integer in Python.
+                let tree: Option<Value> = serde_json::from_slice(&variant).ok();
+                let tree = tree.filter(|_| !shown.contains("-0"));
                 for depth in [0, 2, 9] {
                     let ours = Text::parse(variant.clone(), depth);
                     assert_eq!(ours.is_ok(), theirs.is_ok(), "{shown}: {ours:?} {theirs:?}");
-                }
-                let tree: Result<serde_json::Value, _> = serde_json::from_slice(&variant);
-                if let (Ok(tree), Ok(ours)) = (tree, Text::parse(variant, 2)) {
-                    // `-0` is an integer in Python.
-                    if !shown.contains("-0") {
-                        assert_eq!(ours.value(), tree, "{shown}");
+                    if let (Some(tree), Ok(ours)) = (&tree, &ours) {
+                        assert_eq!(ours.value(), *tree, "{shown}");
+                        assert_eq!(rebuilt(ours), *tree, "{shown}");
                     }
                 }
                 tried += 1;
@@ -458,68 +481,5 @@ mod tests {
              `…[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]…`"
         );
         assert!(fault(&"[".repeat(1_000_000)).is_some());
-    }
-
-    #[test]
-    fn faults_have_their_place() {
-        for (json, told) in [
-            ("", "unexpected end of text at line 1 column 1 (byte 0)"),
-            (
-                "  ",
-                "unexpected end of text at line 1 column 3 (byte 2): `  `",
-            ),
-            (
-                "{\"é\": 1,\n \"日本\" 2}",
-                "expected `:` at line 2 column 7 (byte 20): `{\"é\": 1,  \"日本\" 2}`",
-            ),
-            (
-                "[1,]",
-                "expected a value at line 1 column 4 (byte 3): `[1,]`",
-            ),
-            (
-                "[1 2]",
-                "expected `,` or `]` at line 1 column 4 (byte 3): `[1 2]`",
-            ),
-            (
-                "{\"a\":1]",
-                "expected `,` or `}` at line 1 column 7 (byte 6): `{\"a\":1]`",
-            ),
-            (
-                "{a:1}",
-                "expected a key in double quotes at line 1 column 2 (byte 1): `{a:1}`",
-            ),
-            (
-                "1 x",
-                "expected the end of the text at line 1 column 3 (byte 2): `1 x`",
-            ),
-            (
-                "<html>",
-                "expected a value at line 1 column 1 (byte 0): `<html>`",
-            ),
-            (
-                "\"a\tb\"",
-                "a control character in a string at line 1 column 3 (byte 2): `\"a b\"`",
-            ),
-            (
-                r#""\x""#,
-                r#"an unknown escape in a string at line 1 column 3 (byte 2): `"\x"`"#,
-            ),
-            (
-                "01",
-                "expected the end of the text at line 1 column 2 (byte 1): `01`",
-            ),
-            (
-                "[1.]",
-                "expected a digit at line 1 column 4 (byte 3): `[1.]`",
-            ),
-        ] {
-            assert_eq!(fault(json), Some(format!("not JSON: {told}")), "{json}");
-        }
-        let broken = Text::parse(b"[\"ab\xff\"]".to_vec(), 1).unwrap_err();
-        assert_eq!(
-            (broken.reason, broken.offset, broken.column),
-            ("not UTF-8", 4, 5)
-        );
-        assert_eq!(broken.excerpt, "[\"ab\u{FFFD}\"]");
     }
 }

@@ -108,10 +108,26 @@ pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Appends `json` to `out` in one line.
+///
+/// In checked text a line break is always one between tokens: strings cannot hold any.
+pub(super) fn write_joined(json: &str, out: &mut Vec<u8>) {
+    let bytes = json.as_bytes();
+    let mut from = 0;
+    while let Some(rest) = bytes.get(from..) {
+        let line = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        out.extend_from_slice(rest.get(..line).unwrap_or_default());
+        if line == rest.len() {
+            return;
+        }
+        from = space_end(bytes, from + line);
+    }
+}
+
 /// Appends `json` to `out` without white space, and with `null` for what JSON has no number for.
 ///
 /// The reference's serializer writes NaN and the infinities as `null` too.
-pub(crate) fn write_compact(json: &str, out: &mut Vec<u8>) {
+pub(super) fn write_native(json: &str, out: &mut Vec<u8>) {
     let bytes = json.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -124,8 +140,6 @@ pub(crate) fn write_compact(json: &str, out: &mut Vec<u8>) {
             b'{' | b'}' | b'[' | b']' | b',' | b':' => at + 1,
             _ => scalar_end(bytes, at),
         };
-        // A lone character such as `:` would else be taken for a scalar without end.
-        let end = end.max(at + 1);
         let piece = bytes.get(at..end).unwrap_or_default();
         let number = matches!(byte, b'-' | b'0'..=b'9' | b'N' | b'I');
         if number && !is_finite(piece) {

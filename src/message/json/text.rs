@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use super::error::JsonError;
 use super::scan::{self, Mark, Scan};
-use super::skip::{space_end, value_end};
+use super::skip::{space_end, value_end, write_joined, write_native};
 use super::value;
 
 /// A body and what the scanner noted about it.
@@ -106,14 +106,7 @@ impl Text {
     /// The member `key` of an object; the last one when there are several, as in Python.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Self> {
-        let mut found = None;
-        let mut members = self.members();
-        while let Some((name, member)) = members.next_spans() {
-            if same_key(self.slice(name.start, name.end), key) {
-                found = Some(member);
-            }
-        }
-        found.map(|span| self.at(span))
+        self.fields().find_last(key)
     }
 
     /// The value behind a path of keys, through objects only.
@@ -132,10 +125,6 @@ impl Text {
     /// Keys and values of an object, in the order of the text; nothing for other kinds.
     #[must_use]
     pub fn fields(&self) -> Fields<'_> {
-        self.members()
-    }
-
-    fn members(&self) -> Fields<'_> {
         Fields(Spans::new(self, b'{'))
     }
 
@@ -151,19 +140,33 @@ impl Text {
         value::parse(self.as_str())
     }
 
-    /// Whether the text must be rewritten to be one line of JSON.
-    pub(crate) fn needs_rewrite(&self) -> bool {
-        self.page.scan.rewrite
+    /// Appends `json`, a part of this text, to `out` as one line: as it came when it can be.
+    pub(in crate::message) fn write_line(&self, json: &str, out: &mut Vec<u8>) {
+        if self.page.scan.foreign {
+            write_native(json, out);
+        } else if self.page.scan.breaks {
+            write_joined(json, out);
+        } else {
+            out.extend_from_slice(json.as_bytes());
+        }
     }
 
-    /// Keys and values of an object as bounds, to be [looked at](Text::at) later.
-    pub(crate) fn member_spans(&self) -> Vec<(Span, Span)> {
-        let mut members = self.members();
-        std::iter::from_fn(|| members.next_spans()).collect()
+    /// [`fields`](Text::fields), found by `index` when the scanner has not marked them. The index
+    /// is made at the first use, and belongs to this text.
+    pub(in crate::message) fn fields_by<'a>(&'a self, index: &'a Index) -> Fields<'a> {
+        let mut spans = Spans::new(self, b'{');
+        if matches!(spans.place, Walk::Bytes(_)) {
+            let known = index.0.get_or_init(|| {
+                let mut spans = Spans::new(self, b'{');
+                std::iter::from_fn(|| spans.next_span()).collect()
+            });
+            spans.place = Walk::Known(known.iter());
+        }
+        Fields(spans)
     }
 
     /// The value at `span`, which came from this text.
-    pub(crate) fn at(&self, span: Span) -> Self {
+    fn at(&self, span: Span) -> Self {
         let level = self.level.saturating_add(1);
         Self {
             page: Arc::clone(&self.page),
@@ -174,20 +177,15 @@ impl Text {
         }
     }
 
+    #[inline(always)]
+    fn mark_at(&self, index: Option<u32>) -> Option<Mark> {
+        self.page.scan.marks.get(index? as usize).copied()
+    }
+
     /// The JSON text at `span`, which came from this text.
-    pub(crate) fn str_at(&self, span: Span) -> &str {
+    fn str_at(&self, span: Span) -> &str {
         self.slice(span.start, span.end)
     }
-}
-
-/// Whether a key as it stands in the text, with its quotes, says `key`.
-pub(crate) fn same_key(quoted: &str, key: &str) -> bool {
-    let inner = quoted.len().saturating_sub(2);
-    if inner == key.len() {
-        // Without escapes both have the same bytes; with some, the text is longer.
-        return quoted.as_bytes().get(1..=inner) == Some(key.as_bytes());
-    }
-    inner > key.len() && value::unquote(quoted) == key
 }
 
 impl fmt::Debug for Text {
@@ -205,7 +203,7 @@ impl PartialEq for Text {
 
 /// Bounds of a value in a body, and its mark.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Span {
+struct Span {
     start: u32,
     end: u32,
     mark: Option<u32>,
@@ -214,10 +212,16 @@ pub(crate) struct Span {
 /// Walks over what a container holds: keys and values in turn, or elements.
 struct Spans<'a> {
     text: &'a Text,
-    place: Walk,
+    place: Walk<'a>,
 }
 
-enum Walk {
+/// Bounds of the keys and values of an object that the scanner has not marked.
+#[derive(Clone, Default)]
+pub(in crate::message) struct Index(OnceLock<Box<[Span]>>);
+
+enum Walk<'a> {
+    /// Along spans found before.
+    Known(std::slice::Iter<'a, Span>),
     /// Along the scanner's marks: the next one, and the one after the container.
     Marks(u32, u32),
     /// Along the text, from a byte on.
@@ -229,7 +233,7 @@ impl<'a> Spans<'a> {
     fn new(text: &'a Text, opening: u8) -> Self {
         let place = if text.as_str().as_bytes().first() != Some(&opening) {
             Walk::Done
-        } else if let Some((index, mark)) = text.mark.zip(text.marks_at(text.mark)) {
+        } else if let Some((index, mark)) = text.mark.zip(text.mark_at(text.mark)) {
             Walk::Marks(index + 1, mark.next)
         } else {
             Walk::Bytes(text.start as usize + 1)
@@ -237,11 +241,13 @@ impl<'a> Spans<'a> {
         Self { text, place }
     }
 
+    // Inlined, it costs a third: what it returns stays in registers.
+    #[inline(always)]
     fn next_span(&mut self) -> Option<Span> {
         match &mut self.place {
             Walk::Marks(index, end) => {
                 let at = (*index < *end).then_some(*index);
-                let mark = self.text.marks_at(at)?;
+                let mark = self.text.mark_at(at)?;
                 *index = mark.next;
                 Some(Span {
                     start: mark.start,
@@ -264,6 +270,7 @@ impl<'a> Spans<'a> {
                     mark: None,
                 })
             }
+            Walk::Known(spans) => spans.next().copied(),
             Walk::Done => None,
         }
     }
@@ -277,12 +284,6 @@ fn next_start(bytes: &[u8], mut at: usize) -> usize {
             return at;
         }
         at += 1;
-    }
-}
-
-impl Text {
-    fn marks_at(&self, index: Option<u32>) -> Option<Mark> {
-        self.page.scan.marks.get(index? as usize).copied()
     }
 }
 
@@ -301,7 +302,30 @@ impl Iterator for Items<'_> {
 /// The keys and values of an object, in order.
 pub struct Fields<'a>(Spans<'a>);
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
+    /// The next field, nothing of it parsed.
+    #[inline(always)]
+    pub(in crate::message) fn next_member(&mut self) -> Option<Member<'a>> {
+        let (key, value) = self.next_spans()?;
+        Some(Member {
+            text: self.0.text,
+            key,
+            value,
+        })
+    }
+
+    /// The value of the last field `key`.
+    pub(in crate::message) fn find_last(mut self, key: &str) -> Option<Text> {
+        let mut found = None;
+        while let Some(member) = self.next_member() {
+            if member.is(key) {
+                found = Some(member);
+            }
+        }
+        found.map(|member| member.text.at(member.value))
+    }
+
+    #[inline(always)]
     fn next_spans(&mut self) -> Option<(Span, Span)> {
         Some((self.0.next_span()?, self.0.next_span()?))
     }
@@ -311,9 +335,36 @@ impl<'a> Iterator for Fields<'a> {
     type Item = (Cow<'a, str>, Text);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, value) = self.next_spans()?;
-        let text = self.0.text;
+        let Member { text, key, value } = self.next_member()?;
         Some((value::unquote(text.str_at(key)), text.at(value)))
+    }
+}
+
+/// A field of an object: bounds only.
+#[derive(Clone, Copy)]
+pub(in crate::message) struct Member<'a> {
+    text: &'a Text,
+    key: Span,
+    value: Span,
+}
+
+impl<'a> Member<'a> {
+    /// Whether the field's name is `key`.
+    #[inline]
+    pub(in crate::message) fn is(&self, key: &str) -> bool {
+        let (start, end) = (self.key.start as usize + 1, self.key.end as usize - 1);
+        if end - start == key.len() {
+            // Without escapes both have the same bytes; with some, the text is longer.
+            return self.text.page.body.as_bytes().get(start..end) == Some(key.as_bytes());
+        }
+        self.text.page.scan.escaped_keys
+            && end - start > key.len()
+            && value::unquote(self.text.str_at(self.key)) == key
+    }
+
+    /// The text from this field to the field `last` of the same object.
+    pub(in crate::message) fn to(&self, last: &Self) -> &'a str {
+        self.text.slice(self.key.start, last.value.end)
     }
 }
 
