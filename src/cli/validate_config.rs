@@ -292,13 +292,9 @@ mod tests {
     #[test]
     fn a_union_that_fits_nothing_names_its_forms() {
         let bad = json!({"start_date": "2024-01-01", "credentials": {"auth": "basic"}});
-        insta::assert_snapshot!(messages(bad).join("\n"), @r"
-        `credentials.auth`: expected `oauth` or `pat`
-        ");
+        insta::assert_snapshot!(messages(bad).join("\n"), @"`credentials.auth`: expected `oauth` or `pat`");
         let bad = json!({"start_date": "2024-01-01", "credentials": "hunter2hunter2"});
-        insta::assert_snapshot!(messages(bad).join("\n"), @r"
-        `credentials`: expected a mapping, found text
-        ");
+        insta::assert_snapshot!(messages(bad).join("\n"), @"`credentials`: expected a mapping, found text");
     }
 
     #[test]
