@@ -67,3 +67,98 @@ fn what_cannot_be_read_is_one_error() {
         "error: `token` asks for the environment variable `TOKEN`, which is not set\n"
     );
 }
+
+#[test]
+fn the_manifest_may_come_from_the_environment_and_the_config_from_standard_input() {
+    let manifest = "type: DeclarativeSource\nspec:\n  type: Spec\n  connection_specification: {required: [key]}\n";
+    let output = Run::new()
+        .file("folder/manifest.yaml", manifest)
+        .env("LOWCODE_MANIFEST", "folder")
+        .args(["check", "--config", "-"])
+        .stdin("other: 1")
+        .timeout(20)
+        .run()
+        .exits(2);
+    assert_eq!(
+        output.stderr,
+        "error: config: `key` is missing; expected a value\n\
+         help: `lowcode spec` prints what the config may hold\n"
+    );
+    assert_eq!(output.file("folder/manifest.yaml"), manifest);
+}
+
+#[test]
+fn a_file_of_another_kind_is_told_by_its_name() {
+    let run = || Run::new().manifest("type: DeclarativeSource");
+    let output = run()
+        .catalog(&json!({"streams": "all"}))
+        .args(["read"])
+        .run()
+        .exits(2);
+    assert!(
+        output
+            .stderr
+            .starts_with("error: catalog `catalog.json` cannot be used: "),
+        "{}",
+        output.stderr
+    );
+    let trace = &output.messages("TRACE")[0]["trace"];
+    assert_eq!(trace["error"]["failure_type"], "config_error");
+
+    let output = run()
+        .catalog(&json!({"streams": []}))
+        .state(&json!("none"))
+        .args(["read"])
+        .run()
+        .exits(2);
+    assert_eq!(output.messages("TRACE").len(), 1);
+
+    let output = run().har(&json!({"log": []})).args(["run"]).run().exits(2);
+    assert!(
+        output
+            .stderr
+            .starts_with("error: `replay.har` is not an HTTP Archive: "),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(output.stdout, "");
+}
+
+#[test]
+fn mistakes_of_a_manifest_are_drawn() {
+    let folder = Run::new()
+        .manifest("type: DeclarativeSource\nstreams:\n  - $ref: '#/definitions/nowhere'\n")
+        .args(["discover"])
+        .run()
+        .exits(2);
+    let drawn = folder.stderr_without_folder();
+    assert!(drawn.contains("--> manifest.yaml:3:11"), "{drawn}");
+    assert!(drawn.starts_with("error: "), "{drawn}");
+}
+
+#[test]
+fn a_spec_is_one_message_with_and_without_a_manifest() {
+    let spec = Run::new()
+        .manifest("spec: {type: Spec, connection_specification: {type: object}}")
+        .args(["spec", "--now", "2025-03-01"])
+        .run()
+        .success();
+    assert_eq!(spec.stderr, "");
+    assert_eq!(
+        spec.lines(),
+        [
+            json!({"type": "SPEC", "spec": {"connectionSpecification": {"type": "object"},
+            "supportsNormalization": false, "supportsDBT": false}})
+        ]
+    );
+    let spec = Run::new().args(["spec"]).run().success();
+    let required = &spec.lines()[0]["spec"]["connectionSpecification"]["required"];
+    assert_eq!(required, &json!(["__injected_declarative_manifest"]));
+
+    let spec = Run::new().manifest("streams: []").args(["spec"]).run();
+    assert!(
+        spec.exits(2)
+            .stderr
+            .starts_with("error: manifest `manifest.yaml` has no `spec`\n"),
+    );
+}

@@ -76,8 +76,13 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let below = path.strip_prefix(&root).expect("found below src");
+                let name = below.display().to_string().replace('\\', "/");
+                // Test modules that are files of their own.
+                if name.contains("/tests/") || name.ends_with("/tests.rs") {
+                    continue;
+                }
                 files.push(Source {
-                    name: below.display().to_string().replace('\\', "/"),
+                    name,
                     text: std::fs::read_to_string(&path).expect("a source is UTF-8"),
                 });
             }

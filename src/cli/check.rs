@@ -34,8 +34,8 @@ pub(super) struct Flags {
 /// Reads the first record of each stream that the manifest's `check` names.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(&flags.source, &flags.archive, "check", cancel)?;
-    let mut output = protocol(&opened.settings.clock);
+    let opened = open(&flags.source, &flags.archive, &flags.threads, "check", cancel)?;
+    let mut output = protocol(&opened.source.settings.clock);
     let result = check(&opened)?;
     opened.finish()?;
     let message = match &result {
@@ -69,8 +69,8 @@ enum Verdict {
 
 fn check(opened: &Opened) -> Result<Verdict, Failure> {
     let names = opened.stream_names();
-    let Check::CheckStream(check) = (opened.source.check())
-        .map_err(|errors| wrong_manifest(errors, &opened.manifest))?;
+    let Check::CheckStream(check) = (opened.declared.check())
+        .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
     let wanted = check.stream_names(opened.config.json()).map_err(Failure::wrong)?;
     for name in wanted {
         if !names.contains(&name) {

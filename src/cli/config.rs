@@ -14,6 +14,9 @@ pub(super) struct Assignment {
     value: Value,
 }
 
+/// Keys a path may have: as deep as the JSON and YAML parsers go.
+const DEEPEST: usize = 128;
+
 impl FromStr for Assignment {
     type Err = String;
 
@@ -24,6 +27,9 @@ impl FromStr for Assignment {
         let path = split_path(path);
         if path.iter().any(String::is_empty) {
             return Err("expected a key before and after each `.`".to_owned());
+        }
+        if path.len() > DEEPEST {
+            return Err(format!("expected at most {DEEPEST} keys"));
         }
         Ok(Self {
             path,
@@ -297,7 +303,8 @@ mod tests {
             with(json!({"t": "secret"}), &["t.x=1"]),
             Err("`--set t.x`: `t` is text, and has no keys".to_owned())
         );
-        for wrong in ["a", "=1", "a..b=1", "a=[1"] {
+        let deep = vec!["k"; 129].join(".") + "=1";
+        for wrong in ["a", "=1", "a..b=1", "a=[1", &deep] {
             assert!(wrong.parse::<Assignment>().is_err(), "{wrong}");
         }
     }

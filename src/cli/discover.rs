@@ -29,8 +29,8 @@ pub(super) struct Flags {
 /// Prints the catalog. A stream that cannot be read is told, and left out.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(&flags.source, &flags.archive, "discover", cancel)?;
-    let mut output = protocol(&opened.settings.clock);
+    let opened = open(&flags.source, &flags.archive, &flags.threads, "discover", cancel)?;
+    let mut output = protocol(&opened.source.settings.clock);
     let Planned { plan, broken } = opened.plan(&|_| true);
     opened.tell(&broken);
     let mut streams = Vec::new();

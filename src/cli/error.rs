@@ -15,10 +15,8 @@ pub(super) enum Outcome {
     /// All was done.
     Done,
     /// A stream or the check failed, and it was told.
-    #[expect(dead_code, reason = "made where verbs and engine are joined")]
     Failed,
     /// A signal ended the work early.
-    #[expect(dead_code, reason = "made where verbs and engine are joined")]
     Interrupted,
 }
 

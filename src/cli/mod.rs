@@ -9,6 +9,7 @@ mod discover;
 mod error;
 mod flags;
 mod instant;
+mod network;
 mod open;
 mod protocol;
 mod read;

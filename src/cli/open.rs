@@ -12,124 +12,78 @@ use serde_json::Value;
 
 use super::error::{Failure, say};
 use super::flags;
-use super::instant;
-use super::secrets;
-use super::settings::{Recorded, Settings, read_text, variable};
+use super::network::Network;
 use super::source::Source;
 use crate::component::source::{DeclarativeSource, StreamNode};
-use crate::engine::Session;
-use crate::http::{
-    Agent, AgentOptions, Archive, Proxies, RecordOptions, Recorder, Secrets, Transport,
-};
+use crate::engine::{self, Session};
 use crate::manifest::{self, Manifest};
 use crate::plan::{Plan, Planner, StreamFailure};
 use crate::template::Config;
 
 /// All that a verb works with.
 pub(super) struct Opened {
-    pub(super) settings: Settings,
-    pub(super) manifest: Manifest,
-    pub(super) source: DeclarativeSource,
+    pub(super) source: Source,
+    pub(super) declared: DeclarativeSource,
     pub(super) config: Config,
     pub(super) session: Arc<Session>,
-    secrets: Secrets,
-    recorder: Option<Arc<Recorder>>,
+    network: Network,
+    threads: usize,
 }
 
 /// Reads the manifest and the config, holds one against the other, and opens the way to the API.
 ///
-/// `page` is the verb's name: archives keep the exchanges of each verb apart.
+/// `page` is the name of the verb: archives keep the exchanges of each verb apart.
 pub(super) fn open(
     flags: &flags::Source,
     archive: &flags::Archive,
+    threads: &flags::Threads,
     page: &str,
     cancel: Arc<AtomicBool>,
 ) -> Result<Opened, Failure> {
-    let replayed = archive.replay.as_deref().map(Archive::load).transpose();
-    let replayed = replayed.map_err(Failure::input)?;
-    let recorded = replayed.as_ref().map(recorded).transpose()?;
-    let declared = Source::open(flags, recorded)?;
-    declared.validate()?;
-    let Source { settings, manifest, spec } = declared;
-    let source: DeclarativeSource = manifest::decode(manifest.root())
-        .map_err(|errors| wrong_manifest(errors, &manifest))?;
-
-    let values = Value::Object(settings.config.clone());
-    let secrets = Secrets::default();
-    if let Some(spec) = spec {
-        for secret in secrets::values(&spec.connection_specification, &values) {
-            secrets.add(&secret);
-        }
-    }
-    let config = Config::new(values.clone(), Arc::clone(&settings.clock));
-    let mut transport: Arc<dyn Transport> = match replayed {
-        Some(archive) => Arc::new(archive.for_page(page).with_secrets(secrets.clone())),
-        None => Arc::new(agent(&secrets)?),
+    let replayed = archive.open()?;
+    let source = Source::open(flags, replayed.as_ref())?;
+    source.validate()?;
+    let declared: DeclarativeSource = manifest::decode(source.manifest.root())
+        .map_err(|errors| wrong_manifest(errors, &source.manifest))?;
+    let values = Value::Object(source.settings.config.clone());
+    let config = Config::new(values, Arc::clone(&source.settings.clock));
+    let threads = match threads.concurrency {
+        Some(given) => given.get(),
+        None => declared_threads(&declared, &source.manifest, &config)?,
     };
-    let recorder = match &archive.record {
-        None => None,
-        Some(path) => {
-            let options = RecordOptions {
-                path: path.clone(),
-                config: values,
-                page: page.to_owned(),
-                clock: Arc::clone(&settings.clock),
-                secrets: secrets.clone(),
-            };
-            let recorder = Recorder::create(transport, options).map_err(Failure::work)?;
-            let recorder = Arc::new(recorder);
-            transport = Arc::clone(&recorder) as Arc<dyn Transport>;
-            Some(recorder)
-        }
-    };
-    let session = Session::new(config.clone(), transport, secrets.clone(), cancel);
+    let network = Network::open(archive, replayed, &source, page, threads)?;
+    let session = Session::new(
+        config.clone(),
+        Arc::clone(&network.transport),
+        network.secrets.clone(),
+        cancel,
+    );
     Ok(Opened {
         session: Arc::new(session),
-        settings,
-        manifest,
         source,
+        declared,
         config,
-        secrets,
-        recorder,
+        network,
+        threads,
     })
+}
+
+/// How many threads the manifest wants, else 8.
+fn declared_threads(
+    declared: &DeclarativeSource,
+    manifest: &Manifest,
+    config: &Config,
+) -> Result<usize, Failure> {
+    let level = declared.concurrency_level();
+    match level.map_err(|errors| wrong_manifest(errors, manifest))? {
+        None => Ok(engine::Options::default().workers),
+        Some(level) => level.level(config).map_err(Failure::wrong),
+    }
 }
 
 /// The mistakes of a manifest, drawn.
 pub(super) fn wrong_manifest(errors: Vec<manifest::Error>, manifest: &Manifest) -> Failure {
-    let errors = manifest::merge(errors);
-    Failure::all_wrong(errors.iter().map(|error| error.render(manifest.source())))
-}
-
-fn recorded(archive: &Archive) -> Result<Recorded, Failure> {
-    let Some(meta) = archive.meta() else {
-        return Ok(Recorded::default());
-    };
-    let now = meta.now.as_deref().map(instant::parse).transpose();
-    Ok(Recorded {
-        config: meta.config.clone(),
-        now: now.map_err(|error| {
-            Failure::wrong(format!("the archive's clock `_lowcode.now` cannot be read: {error}"))
-        })?,
-    })
-}
-
-/// The way to the network, as the environment describes it.
-fn agent(secrets: &Secrets) -> Result<Agent, Failure> {
-    let either = |name: &str| variable(name).or_else(|| variable(&name.to_lowercase()));
-    let certificates = variable("SSL_CERT_FILE")
-        .map(|path| read_text(path.as_ref(), "certificates"))
-        .transpose()?;
-    let options = AgentOptions {
-        proxies: Proxies {
-            http: either("HTTP_PROXY"),
-            https: either("HTTPS_PROXY"),
-            none_for: Proxies::hosts(&either("NO_PROXY").unwrap_or_default()),
-        },
-        certificates,
-        secrets: secrets.clone(),
-        ..AgentOptions::default()
-    };
-    Agent::new(options).map_err(Failure::input)
+    Failure::manifest(errors, manifest.source())
 }
 
 /// A plan, and the streams that cannot be part of it.
@@ -158,12 +112,12 @@ impl Broken {
 impl Opened {
     /// The names of all streams, in the manifest's order.
     pub(super) fn stream_names(&self) -> Vec<String> {
-        self.source.streams().into_iter().map(|stream| stream.name).collect()
+        self.declared.streams().into_iter().map(|stream| stream.name).collect()
     }
 
     /// Reads a file by its path relative to the manifest.
     pub(super) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        let folder = self.settings.manifest.folder.as_deref();
+        let folder = self.source.settings.manifest.folder.as_deref();
         std::fs::read(folder.unwrap_or(Path::new("")).join(path))
     }
 
@@ -172,7 +126,7 @@ impl Opened {
         let read = |path: &str| self.read(path);
         let mut planner = Planner::new(&self.config, &read);
         let mut broken = Vec::new();
-        for StreamNode { name, node } in self.source.streams() {
+        for StreamNode { name, node } in self.declared.streams() {
             if !wanted(&name) {
                 continue;
             }
@@ -203,30 +157,20 @@ impl Opened {
             }
         }
         for error in manifest::merge(drawn) {
-            say(&error.render(self.manifest.source()));
+            say(&error.render(self.source.manifest.source()));
         }
         for error in others {
-            say(&self.secrets.mask(&error));
+            say(&self.network.secrets.mask(&error));
         }
     }
 
     /// Ends the recording, if there is one.
     pub(super) fn finish(&self) -> Result<(), Failure> {
-        match &self.recorder {
-            Some(recorder) => recorder.finish().map_err(Failure::work),
-            None => Ok(()),
-        }
+        self.network.finish()
     }
 
-    /// How many threads read: what the flag says, else the manifest, else 8.
-    pub(super) fn workers(&self, threads: &flags::Threads) -> Result<usize, Failure> {
-        if let Some(given) = threads.concurrency {
-            return Ok(given.get());
-        }
-        let level = self.source.concurrency_level();
-        match level.map_err(|errors| wrong_manifest(errors, &self.manifest))? {
-            None => Ok(crate::engine::Options::default().workers),
-            Some(level) => level.level(&self.config).map_err(Failure::wrong),
-        }
+    /// How many requests are in flight: what the flag says, else the manifest, else 8.
+    pub(super) fn workers(&self) -> usize {
+        self.threads
     }
 }

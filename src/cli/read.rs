@@ -49,8 +49,8 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     if let Some(path) = &flags.state {
         InputState::from_value(read_json(path, "state")?).map_err(Failure::input)?;
     }
-    let opened = open(&flags.source, &flags.archive, "read", cancel)?;
-    let mut output = protocol(&opened.settings.clock);
+    let opened = open(&flags.source, &flags.archive, &flags.threads, "read", cancel)?;
+    let mut output = protocol(&opened.source.settings.clock);
     let Planned { plan, broken } = opened.plan(&|name| catalog.get(name).is_some());
     opened.tell(&broken);
     for stream in &broken {
@@ -63,7 +63,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         stream_failure(&mut output, name, &format!("the manifest has no stream `{name}`"))?;
     }
     let options = Options {
-        workers: opened.workers(&flags.threads)?,
+        workers: opened.workers(),
         ..Options::default()
     };
     let result = engine::run(plan, Arc::clone(&opened.session), &options, &mut |message| {

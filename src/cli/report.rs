@@ -29,12 +29,15 @@ const HEADS: [&str; 7] = [
     "stream", "records", "requests", "retries", "bytes", "time", "status",
 ];
 
+/// Prints the table on standard error. `columns` is the terminal's width, where it is known.
+#[expect(dead_code, reason = "called where `run` and engine are joined")]
+pub(super) fn print(streams: &[StreamReport], seconds: f64, columns: Option<usize>) {
+    let width = columns.map_or(100, |columns| columns.clamp(80, 120));
+    super::error::say(&table(streams, seconds, width));
+}
+
 /// Draws the table, with totals and notes below, in at most `width` columns where the words allow.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "printed where `run` and engine are joined")
-)]
-pub(super) fn table(streams: &[StreamReport], seconds: f64, width: usize) -> String {
+fn table(streams: &[StreamReport], seconds: f64, width: usize) -> String {
     let mut rows: Vec<[String; 7]> = vec![HEADS.map(str::to_owned)];
     rows.extend(streams.iter().map(cells));
     if streams.len() > 1 {

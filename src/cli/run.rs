@@ -10,14 +10,12 @@ use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
+use super::settings::variable;
 use super::signals;
 use crate::clock::monotonic;
 use crate::engine::{self, Options, StreamOutcome};
 use crate::message::Message;
 use crate::output::{JsonlOutput, Output as _};
-
-/// Columns of the closing table.
-const WIDTH: usize = 100;
 
 const EXAMPLES: &str = "Examples:
   lowcode run asana.yaml --replay examples/asana.har
@@ -46,7 +44,7 @@ pub(super) struct Flags {
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(&flags.source, &flags.archive, "read", cancel)?;
+    let opened = open(&flags.source, &flags.archive, &flags.threads, "read", cancel)?;
     let names = opened.stream_names();
     if let Some(unknown) = flags.stream.iter().find(|name| !names.contains(name)) {
         return Err(Failure::wrong(format!("there is no stream `{unknown}`"))
@@ -56,7 +54,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let Planned { plan, broken } = opened.plan(&wanted);
     opened.tell(&broken);
     let options = Options {
-        workers: opened.workers(&flags.threads)?,
+        workers: opened.workers(),
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
         probe: false,
@@ -76,7 +74,8 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let outcome = result?;
     finished?;
     recorded?;
-    say(&report::table(&reports(&outcome, &broken), began.elapsed().as_secs_f64(), WIDTH));
+    let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
+    report::print(&reports(&outcome, &broken), began.elapsed().as_secs_f64(), columns);
     Ok(ending(&outcome, &broken))
 }
 

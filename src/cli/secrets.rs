@@ -1,49 +1,55 @@
-//! The secrets in a config: the values of the fields that the spec marks with `airbyte_secret`.
+//! Which values of a config are secret: those that the spec marks by `airbyte_secret`.
 
 use serde_json::Value;
 
-/// All secret values of `config`, as texts. Every alternative of `oneOf`, `anyOf` and `allOf` is
-/// followed: a value that is secret in one of them is treated as secret.
+/// Texts of the values under an `airbyte_secret` of `schema`, as they stand in `config`.
+///
+/// As airbyte-cdk 7.39.1, `airbyte_secrets_utils.py`, finds them; and also in lists and unions of
+/// any kind. A number is a secret by its digits; a mapping or list that is secret, by all in it.
 pub(super) fn values(schema: &Value, config: &Value) -> Vec<String> {
     let mut found = Vec::new();
     gather(schema, config, &mut found);
     found
 }
 
-fn gather(schema: &Value, config: &Value, found: &mut Vec<String>) {
+fn gather(schema: &Value, value: &Value, found: &mut Vec<String>) {
     if schema.get("airbyte_secret") == Some(&Value::Bool(true)) {
-        leaves(config, found);
+        texts(value, found);
         return;
     }
-    for alternatives in ["oneOf", "anyOf", "allOf"] {
-        for alternative in schema.get(alternatives).and_then(Value::as_array).into_iter().flatten() {
-            gather(alternative, config, found);
-        }
-    }
-    if let (Some(fields), Some(values)) = (
+    if let (Some(properties), Some(map)) = (
         schema.get("properties").and_then(Value::as_object),
-        config.as_object(),
+        value.as_object(),
     ) {
-        for (name, field) in fields {
-            if let Some(value) = values.get(name) {
-                gather(field, value, found);
+        for (key, property) in properties {
+            if let Some(value) = map.get(key) {
+                gather(property, value, found);
             }
         }
     }
-    if let (Some(items), Some(values)) = (schema.get("items"), config.as_array()) {
-        for value in values {
-            gather(items, value, found);
+    if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
+        for item in list {
+            gather(items, item, found);
+        }
+    }
+    for union in ["oneOf", "anyOf", "allOf"] {
+        for form in schema
+            .get(union)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            gather(form, value, found);
         }
     }
 }
 
-/// All texts and numbers inside of a secret value.
-fn leaves(value: &Value, found: &mut Vec<String>) {
+fn texts(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),
         Value::Number(number) => found.push(number.to_string()),
-        Value::Array(items) => items.iter().for_each(|item| leaves(item, found)),
-        Value::Object(fields) => fields.values().for_each(|field| leaves(field, found)),
+        Value::Array(list) => list.iter().for_each(|item| texts(item, found)),
+        Value::Object(map) => map.values().for_each(|item| texts(item, found)),
         Value::Null | Value::Bool(_) => {}
     }
 }
@@ -54,24 +60,24 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn secrets_are_found_in_alternatives_lists_and_objects() {
-        let schema = json!({
-            "properties": {
-                "name": {"type": "string"},
-                "credentials": {"oneOf": [
-                    {"properties": {"kind": {"const": "token"}, "token": {"airbyte_secret": true}}},
-                    {"properties": {"password": {"airbyte_secret": true}}},
-                ]},
-                "keys": {"items": {"properties": {"key": {"airbyte_secret": true}}}},
-                "service_account": {"type": "object", "airbyte_secret": true},
-            }
-        });
+    fn marked_values_are_found_wherever_they_stand() {
+        let secret = json!({"type": "string", "airbyte_secret": true});
+        let schema = json!({"properties": {
+            "token": secret,
+            "name": {"type": "string"},
+            "pin": {"type": "integer", "airbyte_secret": true},
+            "credentials": {"oneOf": [
+                {"properties": {"key": secret}},
+                {"properties": {"password": secret, "user": {"type": "string"}}},
+            ]},
+            "accounts": {"items": {"properties": {"key": secret}}},
+            "absent": secret,
+        }});
         let config = json!({
-            "name": "public",
-            "credentials": {"kind": "token", "token": "t-1"},
-            "keys": [{"key": "k-1"}, {"key": 22}],
-            "service_account": {"id": "s-1", "private": ["s-2"]},
+            "token": "t", "name": "n", "pin": 12,
+            "credentials": {"password": "p", "user": "u"},
+            "accounts": [{"key": "a"}, {"key": "b"}],
         });
-        assert_eq!(values(&schema, &config), ["t-1", "k-1", "22", "s-1", "s-2"]);
+        assert_eq!(values(&schema, &config), ["t", "12", "p", "a", "b"]);
     }
 }

@@ -67,10 +67,6 @@ pub(super) struct Settings {
     pub(super) manifest: ManifestText,
     pub(super) config: Map<String, Value>,
     pub(super) config_from: ConfigFrom,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "read where verbs and engine are joined")
-    )]
     pub(super) clock: Arc<Clock>,
 }
 
@@ -133,26 +129,21 @@ impl Settings {
         }
     }
 
-    /// Holds the config against the spec's schema. `Ok` carries a warning when the schema itself
-    /// cannot be used.
-    pub(super) fn validate(&self, schema: &Value) -> Result<Option<String>, Failure> {
+    /// Holds the config against the spec's schema.
+    pub(super) fn validate(&self, schema: &Value) -> Result<(), Failure> {
         if self.config_from == ConfigFrom::Archive {
-            return Ok(None);
+            return Ok(());
         }
-        let found = validate_config::validate(schema, &self.config);
-        if found.mistakes.is_empty() {
-            return Ok(found.unusable);
+        let mistakes = validate_config::validate(schema, &self.config).map_err(Failure::wrong)?;
+        if mistakes.is_empty() {
+            return Ok(());
         }
-        let failure = Failure::all_wrong(
-            found
-                .mistakes
-                .iter()
-                .map(|mistake| format!("config: {}", mistake.message)),
-        );
-        Err(match self.config_from {
-            ConfigFrom::Nowhere => failure
-                .hint("give a config by `--config FILE`, or single values by `--set KEY=VALUE`"),
-            _ => failure.hint("`lowcode spec` prints what the config may hold"),
+        let messages = mistakes.iter().map(|m| format!("config: {}", m.message));
+        let failure = Failure::all_wrong(messages);
+        Err(if self.config.is_empty() {
+            failure.hint("give a config by `--config FILE`, or single values by `--set KEY=VALUE`")
+        } else {
+            failure.hint("`lowcode spec` prints what the config may hold")
         })
     }
 }

@@ -1,9 +1,11 @@
 //! What every verb that reads starts from: flags and files, the manifest, its spec.
 
-use super::error::{Failure, say};
+use super::error::Failure;
 use super::flags;
-use super::settings::{Recorded, Settings};
+use super::network;
+use super::settings::Settings;
 use super::spec;
+use crate::http::Archive;
 use crate::manifest::Manifest;
 use crate::message::Spec;
 
@@ -16,8 +18,9 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Reads what the flags name. `recorded` is there when an archive is replayed.
-    pub(super) fn open(flags: &flags::Source, recorded: Option<Recorded>) -> Result<Self, Failure> {
+    /// Reads what the flags name. `archive` is the one to be replayed.
+    pub(super) fn open(flags: &flags::Source, archive: Option<&Archive>) -> Result<Self, Failure> {
+        let recorded = archive.map(network::recorded).transpose()?;
         let settings = Settings::gather(flags, recorded)?;
         let manifest = settings.manifest.load()?;
         let spec = spec::of(&manifest, &settings.manifest)?;
@@ -30,12 +33,9 @@ impl Source {
 
     /// Holds the config against the spec.
     pub(super) fn validate(&self) -> Result<(), Failure> {
-        let Some(spec) = &self.spec else {
-            return Ok(());
-        };
-        if let Some(warning) = self.settings.validate(&spec.connection_specification)? {
-            say(&format!("warning: {warning}"));
+        match &self.spec {
+            Some(spec) => self.settings.validate(&spec.connection_specification),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -3,14 +3,18 @@
 //! In: schema and config. Out: mistakes, each with the key and what was expected. Values of the
 //! config are never shown, since any may be a secret.
 
+mod words;
+
 use std::collections::HashSet;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
-use jsonschema::paths::LocationSegment;
-use jsonschema::{Draft, JsonType, ValidationError};
+use jsonschema::{Draft, ValidationError};
 use serde_json::{Map, Value};
 
 use super::config::kind;
+use words::{
+    child, close_to, dotted, examples, known_keys, listed, options, plain, type_name, wanted,
+};
 
 /// One mistake in a config.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,24 +25,17 @@ pub(super) struct Mistake {
     pub(super) message: String,
 }
 
-/// What the validation found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Findings {
-    /// The mistakes, in the schema's order.
-    pub(super) mistakes: Vec<Mistake>,
-    /// Why the schema could not be used. The config is then taken as it is.
-    ///
-    /// Differs: the reference (`schema_helpers.py`) ends with the traceback of a `SchemaError`.
-    pub(super) unusable: Option<String>,
-}
-
 /// Keys that are ours or the reference's own and that no spec knows (`split_config` in
 /// `schema_helpers.py`). Differs: the reference holds the injected manifest against the schema, too.
 const INTERNAL: [&str; 2] = ["_limit", "_page_size"];
 
 /// Validates `config` as `jsonschema.validate` does for the reference: `$schema` picks the draft,
-/// `format` is not looked at, patterns are searched for, defaults are not put in.
-pub(super) fn validate(schema: &Value, config: &Map<String, Value>) -> Findings {
+/// `format` is not looked at, patterns are searched for, defaults are not put in. A mistake in the
+/// schema itself, which the reference refuses too, is the `Err`.
+pub(super) fn validate(
+    schema: &Value,
+    config: &Map<String, Value>,
+) -> Result<Vec<Mistake>, String> {
     let known = |key: &str| !INTERNAL.contains(&key) && !key.starts_with("__injected_");
     let own = config.iter().filter(|(key, _)| known(key));
     let config = Value::Object(own.map(|(k, v)| (k.clone(), v.clone())).collect());
@@ -53,28 +50,18 @@ pub(super) fn validate(schema: &Value, config: &Map<String, Value>) -> Findings 
         .should_validate_formats(false)
         .offline()
         .build(&schema);
-    match validator {
-        Ok(validator) => {
-            let mut mistakes = Vec::new();
-            for error in validator.iter_errors(&config) {
-                explain(&error, &schema, &mut mistakes);
-            }
-            // One mistake a key is enough: a wrong type would be told again by each union around it.
-            let mut told = HashSet::new();
-            mistakes.retain(|mistake| told.insert(mistake.key.clone()));
-            Findings {
-                mistakes,
-                unusable: None,
-            }
-        }
-        Err(error) => Findings {
-            mistakes: Vec::new(),
-            unusable: Some(format!(
-                "`connection_specification` is not a valid JSON schema, so the config was not checked: `{}`: {error}",
-                dotted(error.instance_path().segments()),
-            )),
-        },
+    let validator = validator.map_err(|error| {
+        let at = dotted(error.instance_path().segments());
+        format!("`connection_specification` is not a valid JSON schema: `{at}`: {error}")
+    })?;
+    let mut mistakes = Vec::new();
+    for error in validator.iter_errors(&config) {
+        explain(&error, &schema, &mut mistakes);
     }
+    // One mistake a key is enough: a wrong type would be told again by each union around it.
+    let mut told = HashSet::new();
+    mistakes.retain(|mistake| told.insert(mistake.key.clone()));
+    Ok(mistakes)
 }
 
 fn draft(name: &Value) -> Draft {
@@ -240,137 +227,6 @@ fn discriminator(context: &[Vec<ValidationError<'static>>]) -> Option<(String, V
     all
 }
 
-/// What a missing property of `schema` should be: its kind and its title.
-fn wanted(schema: &Value, name: &str) -> String {
-    let property = schema.get("properties").and_then(|all| all.get(name));
-    let Some(property) = property else {
-        return "a value".to_owned();
-    };
-    let mut text = match (property.get("type"), property.get("enum")) {
-        (_, Some(Value::Array(options))) => format!("one of {}", listed(options)),
-        (Some(Value::String(one)), _) => type_word(one).to_owned(),
-        (Some(Value::Array(several)), _) => {
-            let names = several.iter().filter_map(Value::as_str).map(type_word);
-            names.collect::<Vec<_>>().join(" or ")
-        }
-        _ => "a value".to_owned(),
-    };
-    if let Some(title) = property.get("title").and_then(Value::as_str) {
-        text.push_str(&format!(" ({title})"));
-    }
-    text.push_str(&examples(property));
-    text
-}
-
-/// How a union's forms are told apart, for a message.
-fn options(schema: &Value) -> String {
-    let forms = ["oneOf", "anyOf"]
-        .iter()
-        .find_map(|word| schema.get(word))
-        .and_then(Value::as_array);
-    let titles: Vec<Value> = forms
-        .into_iter()
-        .flatten()
-        .filter_map(|form| form.get("title").cloned())
-        .collect();
-    if titles.is_empty() {
-        "one of the allowed forms".to_owned()
-    } else {
-        format!("one of the forms {}", listed(&titles))
-    }
-}
-
-fn known_keys(schema: &Value, name: &str) -> String {
-    let Some(known) = schema.get("properties").and_then(Value::as_object) else {
-        return String::new();
-    };
-    let names: Vec<Value> = known.keys().map(|k| Value::String(k.clone())).collect();
-    let close = close_to(&Value::String(name.to_owned()), &names);
-    if close.is_empty() {
-        format!("; expected only {}", listed(&names))
-    } else {
-        close
-    }
-}
-
-/// Suggests the option that is spelt almost like the text that was found.
-fn close_to(found: &Value, options: &[Value]) -> String {
-    let Some(found) = found.as_str() else {
-        return String::new();
-    };
-    let best = options
-        .iter()
-        .filter_map(Value::as_str)
-        .map(|option| (strsim::damerau_levenshtein(found, option), option))
-        .min();
-    match best {
-        Some((distance, option)) if distance <= 1 + option.len() / 5 => {
-            format!("; did you mean `{option}`?")
-        }
-        _ => String::new(),
-    }
-}
-
-/// Examples that the spec gives, or its own words for the pattern.
-fn examples(schema: &Value) -> String {
-    let words = schema.get("pattern_descriptor").and_then(Value::as_str);
-    let example = schema.get("examples").and_then(|list| match list {
-        Value::Array(list) => list.first(),
-        one => Some(one),
-    });
-    match (words, example) {
-        (Some(words), _) => format!(", such as {words}"),
-        (None, Some(example)) => format!(", such as `{}`", plain(example)),
-        (None, None) => String::new(),
-    }
-}
-
-fn listed(values: &[Value]) -> String {
-    let names: Vec<String> = values.iter().map(|v| format!("`{}`", plain(v))).collect();
-    names.join(", ")
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn type_name(one: JsonType) -> &'static str {
-    type_word(one.as_str())
-}
-
-fn type_word(name: &str) -> &str {
-    match name {
-        "string" => "text",
-        "boolean" => "a boolean",
-        "integer" => "an integer",
-        "number" => "a number",
-        "array" => "a list",
-        "object" => "a mapping",
-        other => other,
-    }
-}
-
-fn child(parent: &str, name: &str) -> String {
-    if parent.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{parent}.{name}")
-    }
-}
-
-fn dotted<'a>(segments: impl Iterator<Item = LocationSegment<'a>>) -> String {
-    let names: Vec<String> = segments
-        .map(|segment| match segment {
-            LocationSegment::Property(name) => name.into_owned(),
-            LocationSegment::Index(index) => index.to_string(),
-        })
-        .collect();
-    names.join(".")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,9 +256,8 @@ mod tests {
     }
 
     fn messages(config: Value) -> Vec<String> {
-        let findings = validate(&spec(), config.as_object().unwrap());
-        assert_eq!(findings.unusable, None);
-        findings.mistakes.into_iter().map(|m| m.message).collect()
+        let mistakes = validate(&spec(), config.as_object().unwrap()).unwrap();
+        mistakes.into_iter().map(|m| m.message).collect()
     }
 
     #[test]
@@ -437,13 +292,9 @@ mod tests {
     #[test]
     fn a_union_that_fits_nothing_names_its_forms() {
         let bad = json!({"start_date": "2024-01-01", "credentials": {"auth": "basic"}});
-        insta::assert_snapshot!(messages(bad).join("\n"), @r"
-        `credentials.auth`: expected `oauth` or `pat`
-        ");
+        insta::assert_snapshot!(messages(bad).join("\n"), @"`credentials.auth`: expected `oauth` or `pat`");
         let bad = json!({"start_date": "2024-01-01", "credentials": "hunter2hunter2"});
-        insta::assert_snapshot!(messages(bad).join("\n"), @r"
-        `credentials`: expected a mapping, found text
-        ");
+        insta::assert_snapshot!(messages(bad).join("\n"), @"`credentials`: expected a mapping, found text");
     }
 
     #[test]
@@ -461,13 +312,12 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_is_none_is_told_and_passes() {
+    fn a_schema_that_is_none_is_refused() {
         let schema = json!({"properties": {"a": {"type": "strin"}}});
-        let findings = validate(&schema, &Map::new());
-        assert_eq!(findings.mistakes, vec![]);
-        assert!(findings.unusable.is_some());
+        let error = validate(&schema, &Map::new()).unwrap_err();
+        assert!(error.contains("`properties.a.type`"), "{error}");
         // A remote reference is never fetched.
         let schema = json!({"$ref": "http://localhost:1/s.json"});
-        assert!(validate(&schema, &Map::new()).unusable.is_some());
+        assert!(validate(&schema, &Map::new()).is_err());
     }
 }

@@ -257,6 +257,10 @@ streams:
             let errors = Manifest::load(&text, "m").expect_err(message);
             assert!(errors[0].message.contains(message), "{}", errors[0]);
         }
+        let deepest = Manifest::load(&deep("{a: ", "}", 199), "m").unwrap();
+        let value: serde_json::Value = decode(deepest.root()).unwrap();
+        assert_eq!(value, deepest.root().to_json());
+        assert!(deepest.root().fingerprint().len() > 199);
         // References to references are resolved one by one.
         let steps = steps.lines().rev().collect::<Vec<_>>().join("\n");
         let told = match Manifest::load(&steps, "m") {

@@ -152,6 +152,7 @@ impl Pass {
         let mut changed = if default.is_some() || own.is_some() || !parameters.is_empty() {
             let mut out = Map::clone(map);
             out.shift_remove(PARAMETERS);
+            out.reserve(parameters.len() + 2);
             if let Some(default) = default {
                 let value = NodeValue::Str(Arc::from(default));
                 out.insert(Arc::from("type"), injected(value, &node.at, via));

@@ -1,5 +1,5 @@
 //! What the tests of the binary share.
 
-pub mod run;
+mod run;
 
-pub use run::{Output, Run};
+pub(crate) use run::Run;

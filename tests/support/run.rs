@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// The files given are written into a temporary folder, in which the binary runs, and are named by
 /// their flags behind `args`.
 #[must_use]
-pub struct Run {
+pub(crate) struct Run {
     folder: TempDir,
     current_dir: PathBuf,
     args: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Self {
             current_dir: folder.path().to_owned(),
@@ -40,39 +40,39 @@ impl Run {
     }
 
     /// The verb and its flags.
-    pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args
             .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     /// Gives `text` as `--manifest-path manifest.yaml`.
-    pub fn manifest(self, text: &str) -> Self {
+    pub(crate) fn manifest(self, text: &str) -> Self {
         self.named("--manifest-path", "manifest.yaml", text)
     }
 
     /// Gives `config` as `--config config.json`.
-    pub fn config(self, config: &Value) -> Self {
+    pub(crate) fn config(self, config: &Value) -> Self {
         self.named("--config", "config.json", &config.to_string())
     }
 
     /// Gives `catalog` as `--catalog catalog.json`.
-    pub fn catalog(self, catalog: &Value) -> Self {
+    pub(crate) fn catalog(self, catalog: &Value) -> Self {
         self.named("--catalog", "catalog.json", &catalog.to_string())
     }
 
     /// Gives `state` as `--state state.json`.
-    pub fn state(self, state: &Value) -> Self {
+    pub(crate) fn state(self, state: &Value) -> Self {
         self.named("--state", "state.json", &state.to_string())
     }
 
     /// Answers all requests from `archive`, by `--replay replay.har`.
-    pub fn har(self, archive: &Value) -> Self {
+    pub(crate) fn har(self, archive: &Value) -> Self {
         self.named("--replay", "replay.har", &archive.to_string())
     }
 
     /// Writes a file that no flag names.
-    pub fn file(self, name: &str, text: &str) -> Self {
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::fs::write(path, text).expect("a written file");
@@ -85,35 +85,35 @@ impl Run {
     }
 
     /// Sets an environment variable; there are no others but those that the system itself needs.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn stdin(mut self, text: &str) -> Self {
+    pub(crate) fn stdin(mut self, text: &str) -> Self {
         self.stdin = text.as_bytes().to_vec();
         self
     }
 
     /// Runs in this folder, and not in the temporary one.
-    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
+    pub(crate) fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.current_dir = folder.as_ref().to_owned();
         self
     }
 
     /// Kills the binary after this many seconds; a test then fails.
-    pub fn timeout(mut self, seconds: u64) -> Self {
+    pub(crate) fn timeout(mut self, seconds: u64) -> Self {
         self.timeout = Duration::from_secs(seconds);
         self
     }
 
     /// Runs it to its end.
-    pub fn run(self) -> Output {
+    pub(crate) fn run(self) -> Output {
         self.spawn().wait()
     }
 
     /// Starts it, for tests that do something to it while it runs.
-    pub fn spawn(self) -> Running {
+    pub(crate) fn spawn(self) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lowcode"));
         command
             .args(&self.args)
@@ -160,7 +160,7 @@ fn gather(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
 }
 
 /// A run under way.
-pub struct Running {
+pub(crate) struct Running {
     folder: TempDir,
     args: Vec<String>,
     timeout: Duration,
@@ -172,7 +172,8 @@ pub struct Running {
 impl Running {
     /// Sends a signal by its name, such as `INT`.
     #[cfg(unix)]
-    pub fn signal(&self, name: &str) {
+    #[expect(dead_code, reason = "for the tests of interrupts")]
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])
             .status()
@@ -184,7 +185,7 @@ impl Running {
     }
 
     /// Waits for its end, and kills it when the time is over.
-    pub fn wait(mut self) -> Output {
+    pub(crate) fn wait(mut self) -> Output {
         let stdout = self.stdout.recv_timeout(self.timeout).unwrap_or_else(|_| {
             let _ = self.child.kill();
             let stderr = self.stderr.recv().unwrap_or_default();
@@ -208,18 +209,18 @@ impl Running {
 }
 
 /// What a run answered. The folder lives as long.
-pub struct Output {
+pub(crate) struct Output {
     folder: TempDir,
     args: Vec<String>,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// Exit code; `None` when a signal ended it.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
 }
 
 impl Output {
     /// Expects an exit code, and shows standard error when it is another.
-    pub fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(
             self.code,
             Some(code),
@@ -230,12 +231,12 @@ impl Output {
         self
     }
 
-    pub fn success(self) -> Self {
+    pub(crate) fn success(self) -> Self {
         self.exits(0)
     }
 
     /// The lines of standard output, each a JSON value.
-    pub fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let parse = |line: &str| {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
         };
@@ -243,7 +244,7 @@ impl Output {
     }
 
     /// Records of one stream, of `run`'s lines or of `read`'s messages.
-    pub fn records(&self, stream: &str) -> Vec<Value> {
+    pub(crate) fn records(&self, stream: &str) -> Vec<Value> {
         let of_stream = |line: Value| {
             let record = line.get("record").unwrap_or(&line);
             let same = record.get("stream").and_then(Value::as_str) == Some(stream);
@@ -253,20 +254,20 @@ impl Output {
     }
 
     /// Messages of one type, such as `STATE`, without their envelope's other keys.
-    pub fn messages(&self, kind: &str) -> Vec<Value> {
+    pub(crate) fn messages(&self, kind: &str) -> Vec<Value> {
         let mut lines = self.lines();
         lines.retain(|line| line.get("type").and_then(Value::as_str) == Some(kind));
         lines
     }
 
     /// A file of the run's folder, written by the run or by the test.
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name))
             .unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// Standard error with the run's folder as `DIR`, for snapshots.
-    pub fn stderr_without_folder(&self) -> String {
+    pub(crate) fn stderr_without_folder(&self) -> String {
         let folder = self.folder.path().display().to_string();
         self.stderr.replace(&folder, "DIR")
     }
