@@ -1,3 +1,4 @@
-//! tests
+//! Tests of the whole, one binary.
 
 mod vectors_records;
+mod vectors_template;

@@ -36,9 +36,9 @@ const UNKNOWN: &[&str] = &[
 /// Kinds, and how many of their vectors must be answered as the reference does, in per mille.
 const KINDS: &[(&str, &str, usize)] = &[
     ("extract", "extract", 1000),
-    ("extract", "select", 990),
+    ("extract", "select", 1000),
     ("extract", "filter", 1000),
-    ("transform", "transform", 990),
+    ("transform", "transform", 995),
     ("transform", "normalize", 1000),
     ("slices", "slices", 1000),
 ];
@@ -206,8 +206,10 @@ fn slice(input: &Value) -> Arc<StreamSlice> {
 fn around(input: &Value) -> Around {
     let token = input.get("next_page_token").filter(|t| !t.is_null());
     let stream_slice = match &input["stream_slice"] {
-        Value::Null => template::json(&Value::Null),
-        _ => template::slice(&slice(input)),
+        Value::Object(parts) if parts.contains_key("$stream_slice") => {
+            template::slice(&slice(input))
+        }
+        plain => template::json(plain),
     };
     Around {
         config: config(input),

@@ -77,3 +77,22 @@ impl Manifest {
         &self.source
     }
 }
+
+/// Where a value stands, and the `$parameters` of its component.
+#[derive(Debug, Clone)]
+pub struct Here {
+    /// The value's place.
+    pub at: Place,
+    /// `$parameters` of the nearest enclosing component.
+    pub parameters: Arc<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Decodes a `T`; says where it stood when the deserializer knows.
+///
+/// # Errors
+/// When `T` does not decode.
+pub fn located<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
+    d: D,
+) -> Result<(Option<Here>, T), D::Error> {
+    T::deserialize(d).map(|value| (None, value))
+}
