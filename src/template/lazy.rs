@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::TValue;
 use super::value::{Dict, Key, Mapping, Object};
-use crate::message::StreamSlice;
+use crate::message::{Data, StreamSlice, Text};
 
 /// JSON that a template reads lazily: nothing is parsed before a template asks for it.
 pub trait Lazy: Send + Sync + Debug {
@@ -161,5 +161,27 @@ impl Mapping for HeaderValue {
 
     fn type_name(&self) -> &'static str {
         "CaseInsensitiveDict"
+    }
+}
+
+/// A record: its fields are parsed one by one.
+impl Lazy for Data {
+    fn get(&self, key: &str) -> Option<Value> {
+        Self::get(self, key)
+    }
+
+    fn whole(&self) -> Value {
+        self.to_value()
+    }
+}
+
+/// A value in a response: its fields are parsed one by one.
+impl Lazy for Text {
+    fn get(&self, key: &str) -> Option<Value> {
+        Self::get(self, key).map(|found| found.value())
+    }
+
+    fn whole(&self) -> Value {
+        self.value()
     }
 }
