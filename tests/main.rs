@@ -1,1 +1,3 @@
-//! tests
+//! Tests of the whole crate, in one binary.
+
+mod vectors_requests;

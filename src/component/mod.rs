@@ -12,5 +12,6 @@ mod placed;
 pub mod requester;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unknown;
 
 pub use error::ComponentError;
