@@ -15,8 +15,9 @@ use super::node::{Entry, Map, Node, NodeValue};
 use super::place::{Place, Via};
 use super::yaml::MAX_DEPTH;
 
-/// Components made at most. Parameters that are components multiply in one another.
-const MAX_COMPONENTS: usize = 1_000_000;
+/// Components, and parameters passed to them, at most. Parameters that are components multiply in
+/// one another.
+const MAX_PASSED: usize = 500_000;
 
 const PARAMETERS: &str = "$parameters";
 
@@ -52,19 +53,21 @@ pub fn propagate(
             Error::new(message, &component.at).through(&component.via),
         ]);
     };
-    let outer: Map = parameters
-        .iter()
-        .map(|(key, value)| {
-            let node = Node::from_json(value, &component.at);
-            (
-                Arc::from(key.as_str()),
-                injected(node.value, &node.at, &component.via),
-            )
-        })
-        .collect();
+    let outer: Arc<Map> = Arc::new(
+        parameters
+            .iter()
+            .map(|(key, value)| {
+                let node = Node::from_json(value, &component.at);
+                (
+                    Arc::from(key.as_str()),
+                    injected(node.value, &node.at, &component.via),
+                )
+            })
+            .collect(),
+    );
     let mut pass = Pass {
         outer_wins,
-        made: 0,
+        passed: 0,
         errors: Vec::new(),
     };
     let done = pass.component("", "", component, map, &component.via, &outer, 0);
@@ -100,7 +103,7 @@ fn replaced(node: &Node, map: Map) -> Node {
 
 struct Pass {
     outer_wins: bool,
-    made: usize,
+    passed: usize,
     errors: Vec<Error>,
 }
 
@@ -115,11 +118,11 @@ impl Pass {
         node: &Node,
         map: &Arc<Map>,
         via: &Via,
-        outer: &Map,
+        outer: &Arc<Map>,
         depth: usize,
     ) -> Option<Map> {
-        self.made += 1;
-        if self.made > MAX_COMPONENTS || depth > 2 * MAX_DEPTH {
+        self.passed += 1 + outer.len();
+        if self.passed > MAX_PASSED || depth > 2 * MAX_DEPTH {
             if self.errors.is_empty() {
                 let message = "the manifest grows without end when `$parameters` are passed on";
                 self.errors.push(Error::new(message, &node.at).through(via));
@@ -149,6 +152,7 @@ impl Pass {
         let mut changed = if default.is_some() || own.is_some() || !parameters.is_empty() {
             let mut out = Map::clone(map);
             out.shift_remove(PARAMETERS);
+            out.reserve(parameters.len() + 2);
             if let Some(default) = default {
                 let value = NodeValue::Str(Arc::from(default));
                 out.insert(Arc::from("type"), injected(value, &node.at, via));
@@ -181,7 +185,7 @@ impl Pass {
         }
         if !parameters.is_empty() {
             let at = own.map_or(&node.at, |entry| &entry.node.at);
-            let entry = injected(NodeValue::Map(Arc::new(parameters)), at, via);
+            let entry = injected(NodeValue::Map(parameters), at, via);
             changed
                 .get_or_insert_with(|| Map::clone(map))
                 .insert(Arc::from(PARAMETERS), entry);
@@ -196,10 +200,15 @@ impl Pass {
         key: &Arc<str>,
         entry: &Entry,
         via: &Via,
-        parameters: &mut Map,
+        parameters: &mut Arc<Map>,
         depth: usize,
     ) -> Option<NodeValue> {
-        let excluded = parameters.shift_remove(key);
+        // Shared with the components around as long as nothing is taken out.
+        let excluded = if parameters.contains_key(key) {
+            Arc::make_mut(parameters).shift_remove(key)
+        } else {
+            None
+        };
         let from_parameter = entry.injected && excluded.is_some();
         let via = whole_trail(entry, via);
         let done = match &entry.node.value {
@@ -218,7 +227,7 @@ impl Pass {
             if let (true, Some(list @ NodeValue::Seq(_))) = (from_parameter, &done) {
                 excluded.node.value = list.clone();
             }
-            parameters.insert(Arc::clone(key), excluded);
+            Arc::make_mut(parameters).insert(Arc::clone(key), excluded);
         }
         done
     }
@@ -229,7 +238,7 @@ impl Pass {
         key: &str,
         items: &Arc<Vec<Node>>,
         via: &Via,
-        parameters: &Map,
+        parameters: &Arc<Map>,
         depth: usize,
     ) -> Option<Vec<Node>> {
         let mut changed: Option<Vec<Node>> = None;
@@ -258,7 +267,7 @@ impl Pass {
         map: &Arc<Map>,
         mut changed: Option<Map>,
         via: &Via,
-        parameters: &Map,
+        parameters: &Arc<Map>,
         depth: usize,
     ) -> Option<Map> {
         for (key, entry) in map.iter() {
@@ -282,9 +291,9 @@ impl Pass {
     }
 
     /// The parameters from outside and a component's own.
-    fn combine(&mut self, own: Option<&Entry>, via: &Via, outer: &Map) -> Map {
+    fn combine(&mut self, own: Option<&Entry>, via: &Via, outer: &Arc<Map>) -> Arc<Map> {
         let Some(own) = own else {
-            return outer.clone();
+            return Arc::clone(outer);
         };
         let via = whole_trail(own, via);
         let NodeValue::Map(map) = &own.node.value else {
@@ -294,7 +303,7 @@ impl Pass {
             );
             self.errors
                 .push(Error::new(message, &own.node.at).through(&via));
-            return outer.clone();
+            return Arc::clone(outer);
         };
         let own = map.iter().map(|(key, entry)| {
             let mut entry = entry.clone();
@@ -305,11 +314,11 @@ impl Pass {
         if self.outer_wins {
             let mut all: Map = own.collect();
             all.extend(outer.iter().map(|(k, v)| (Arc::clone(k), v.clone())));
-            all
+            Arc::new(all)
         } else {
-            let mut all = outer.clone();
+            let mut all = Map::clone(outer);
             all.extend(own);
-            all
+            Arc::new(all)
         }
     }
 }
@@ -346,4 +355,138 @@ fn is_json_schema(map: &Map) -> bool {
 
 fn has_type(node: &Node) -> bool {
     node.get("type").is_some_and(|kind| kind.value.is_truthy())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::manifest::Manifest;
+
+    fn resolved(text: &str) -> Value {
+        let text = format!("type: DeclarativeSource\n{text}");
+        Manifest::load(&text, "m").unwrap().root().to_json()
+    }
+
+    #[test]
+    fn types_are_inferred_by_the_field_of_a_typed_component() {
+        let found = resolved(
+            "streams:\n\
+             - retriever: {requester: {error_handler: {}}, paginator: {}}\n  \
+               schema_loader: {}\n\
+             - {type: Other, retriever: {requester: {}}}\n\
+             - retriever: {class_name: a.B, requester: {}}\n",
+        );
+        assert_eq!(
+            found["streams"],
+            json!([
+                {
+                    "type": "DeclarativeStream",
+                    "retriever": {
+                        "type": "SimpleRetriever",
+                        "requester": {
+                            "type": "HttpRequester",
+                            "error_handler": {"type": "DefaultErrorHandler"}
+                        },
+                        "paginator": {"type": "NoPagination"}
+                    },
+                    "schema_loader": {"type": "JsonFileSchemaLoader"}
+                },
+                {"type": "Other", "retriever": {"requester": {}}},
+                {
+                    "type": "DeclarativeStream",
+                    "retriever": {"type": "CustomRetriever", "class_name": "a.B", "requester": {}}
+                }
+            ])
+        );
+    }
+
+    #[test]
+    fn own_parameters_win_and_falsy_values_yield() {
+        let found = resolved(
+            "a:\n  type: A\n  $parameters: {p: 1, q: 2, r: 3}\n  p: 0\n  q: 5\n  \
+               b: {type: B, $parameters: {q: 7}}\n",
+        );
+        assert_eq!(
+            found["a"],
+            json!({
+                "type": "A", "p": 1, "q": 5, "r": 3,
+                "b": {"type": "B", "p": 1, "q": 7, "r": 3, "$parameters": {"p": 1, "q": 7, "r": 3}},
+                "$parameters": {"p": 1, "q": 2, "r": 3}
+            })
+        );
+    }
+
+    #[test]
+    fn a_parameter_does_not_enter_the_field_of_its_name() {
+        let found = resolved(
+            "a:\n  type: A\n  $parameters: {b: {type: X}, c: ''}\n  b: {type: B}\n  \
+               c: {type: C}\n  d: {type: D}\n",
+        );
+        // `c` is falsy and gets lost behind its own field.
+        assert_eq!(
+            found["a"],
+            json!({
+                "type": "A",
+                "b": {"type": "B", "c": "", "$parameters": {"c": ""}},
+                "c": {"type": "C", "b": {"type": "X"}, "$parameters": {"b": {"type": "X"}}},
+                "d": {"type": "D", "b": {"type": "X"}, "$parameters": {"b": {"type": "X"}}},
+                "$parameters": {"b": {"type": "X"}}
+            })
+        );
+    }
+
+    #[test]
+    fn schemas_and_plain_mappings_are_left_alone() {
+        let found = resolved(
+            "a:\n  type: A\n  $parameters: {p: 1}\n  \
+               schema: {type: object, properties: {x: {type: string}}}\n  \
+               nullable: {type: ['null', object], y: {type: Z}}\n  \
+               plain: {x: {y: {type: Deep}}}\n  \
+               holder: {$parameters: {q: 2}, x: {type: X}, y: 1}\n  \
+               list: [{type: L}, [{type: M}], {x: 1}]\n",
+        );
+        assert_eq!(
+            found["a"],
+            json!({
+                "type": "A", "p": 1,
+                "schema": {"type": "object", "properties": {"x": {"type": "string"}}},
+                "nullable": {"type": ["null", "object"], "y": {"type": "Z"}},
+                "plain": {"x": {"y": {"type": "Deep"}}},
+                "holder": {"x": {"type": "X", "p": 1, "q": 2, "$parameters": {"p": 1, "q": 2}}, "y": 1},
+                "list": [{"type": "L", "p": 1, "$parameters": {"p": 1}}, [{"type": "M"}], {"x": 1}],
+                "$parameters": {"p": 1}
+            })
+        );
+    }
+
+    #[test]
+    fn outer_parameters_can_win() {
+        let text = "type: T\n$parameters: {p: own}\nchild: {type: C, $parameters: {p: inner}}\n";
+        let node = crate::manifest::yaml::parse(text, "m", &mut Vec::new()).unwrap();
+        let Value::Object(outer) = json!({"p": "outer"}) else {
+            panic!("no mapping");
+        };
+        let ours = propagate(&node, &outer, true).unwrap().to_json();
+        assert_eq!(ours["p"], "outer");
+        assert_eq!(ours["child"]["p"], "outer");
+        let ours = propagate(&node, &outer, false).unwrap().to_json();
+        assert_eq!(ours["p"], "own");
+        assert_eq!(ours["child"]["p"], "inner");
+    }
+
+    #[test]
+    fn parameters_must_be_a_mapping() {
+        let text = "a: {type: A, $parameters: [x]}\nb: {type: B, $parameters: ~}\n";
+        let errors = Manifest::load(text, "m").unwrap_err();
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "m:1:27: `$parameters` is a list, expected a mapping",
+                "m:2:27: `$parameters` is null, expected a mapping",
+            ]
+        );
+    }
 }

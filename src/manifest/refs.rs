@@ -11,7 +11,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::error::{Error, merge};
-use super::lint::{Lint, did_you_mean};
+use super::lint::Lint;
+use super::lookup::lookup;
 use super::node::{Entry, Map, Node, NodeValue};
 use super::place::{Place, Via};
 use super::yaml::MAX_DEPTH;
@@ -319,84 +320,110 @@ fn measure(node: &Node, known: &mut HashMap<usize, Shape>) -> Shape {
     shape
 }
 
-struct Missing {
-    why: String,
-    help: Option<String>,
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
 
-/// Finds what a reference leads to: at each level the whole rest of the path is tried as a key
-/// first, then its first part.
-fn lookup<'a>(text: &str, root: &'a Node) -> Result<&'a Node, Missing> {
-    // The reference's regular expression stops at a line's end.
-    let mut rest = text
-        .strip_prefix("#/")
-        .and_then(|path| path.split('\n').next())
-        .unwrap_or_default();
-    let whole = rest;
-    let mut node = root;
-    while !rest.is_empty() {
-        if let Some(found) = node.get(rest) {
-            return Ok(found);
-        }
-        let (head, tail) = rest.split_once('/').unwrap_or((rest, ""));
-        let before = whole.strip_suffix(rest).unwrap_or_default();
-        node = step(node, head).ok_or_else(|| missing(node, before, head, tail))?;
-        rest = tail;
+    use crate::manifest::Manifest;
+
+    fn resolved(text: &str) -> Value {
+        Manifest::load(text, "m").unwrap().root().to_json()
     }
-    Ok(node)
-}
 
-fn step<'a>(node: &'a Node, head: &str) -> Option<&'a Node> {
-    match &node.value {
-        NodeValue::Map(map) => map.get(head).map(|entry| &entry.node),
-        NodeValue::Seq(items) => {
-            let index: i64 = head.trim().parse().ok()?;
-            // As in Python, a negative index counts from the end.
-            let index = match usize::try_from(index) {
-                Ok(index) => index,
-                Err(_) => items
-                    .len()
-                    .checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
-            };
-            items.get(index)
-        }
-        _ => None,
+    fn mistakes(text: &str) -> Vec<String> {
+        let errors = Manifest::load(text, "m").unwrap_err();
+        errors.iter().map(ToString::to_string).collect()
     }
-}
 
-fn missing(node: &Node, before: &str, head: &str, tail: &str) -> Missing {
-    let place = match before.trim_end_matches('/') {
-        "" => "the manifest".to_owned(),
-        path => format!("`{}`", path.replace('/', ".")),
-    };
-    match &node.value {
-        NodeValue::Map(map) => {
-            let slash = if tail.is_empty() { "" } else { "/" };
-            let help = did_you_mean(head, map.keys().map(|key| &**key)).map(|help| {
-                let near = super::lint::nearest(head, map.keys().map(|key| &**key));
-                match near {
-                    Some(near) => format!("did you mean `#/{before}{near}{slash}{tail}`?"),
-                    None => help,
-                }
-            });
-            let help = help.or_else(|| {
-                map.contains_key("$ref").then(|| {
-                    "references lead into the manifest as it is written, not through other `$ref`s"
-                        .to_owned()
-                })
-            });
-            Missing {
-                why: format!("{place} has no `{head}`"),
-                help,
-            }
+    #[test]
+    fn references_stand_for_what_they_lead_to() {
+        let found = resolved(
+            "a: {b: [{c: 1}, {c: 2}], \"d/e\": 3, d: {e: 4}}\n\
+             \"top/x\": 5\n\
+             1: {y: 6}\n\
+             text: \"#/a/b/1/c\"\n\
+             last: \"#/a/b/-1\"\n\
+             slash: \"#/a/d/e\"\n\
+             whole: \"#/top/x\"\n\
+             number: \"#/1/y\"\n\
+             spread: {$ref: \"#/a/d\", e: 7, f: \"#/text\"}\n\
+             nested: {$ref: \"#/spread\", g: {$ref: \"#/a/d\"}}\n\
+             scalar: {$ref: \"#/a/d/e\", lost: 1}\n\
+             literal: {$ref: {h: 1}, i: 2}\n\
+             config_overrides: {k: \"#/a\"}\n\
+             near: [\"#\", \"x#/a\"]\n",
+        );
+        for (key, want) in [
+            ("text", json!(2)),
+            ("last", json!({"c": 2})),
+            ("slash", json!(3)),
+            ("whole", json!(5)),
+            ("number", json!(6)),
+            ("spread", json!({"e": 7, "f": 2})),
+            ("nested", json!({"e": 7, "f": 2, "g": {"e": 4}})),
+            ("scalar", json!(3)),
+            ("literal", json!({"h": 1, "i": 2})),
+            ("config_overrides", json!({"k": "#/a"})),
+            ("near", json!(["#", "x#/a"])),
+        ] {
+            assert_eq!(found[key], want, "{key}");
         }
-        NodeValue::Seq(items) => Missing {
-            why: format!("{place} is a list of {}, it has no `{head}`", items.len()),
-            help: None,
-        },
-        other => Missing {
-            why: format!("{place} is {}, it has no `{head}`", other.kind()),
-            help: None,
-        },
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_told_with_a_cure() {
+        let text = "\
+definitions: {requester: {path: /x}, spread: {$ref: \"#/definitions/requester\"}, list: [1]}
+a: \"#/definitions/requestor/path\"
+b: {$ref: \"#/definition/requester\"}
+c: \"#/definitions/spread/path\"
+d: [\"#/definitions/list/1\", \"#/definitions/list/0/x\"]
+";
+        assert_eq!(
+            mistakes(text),
+            [
+                "m:2:4: `#/definitions/requestor/path` leads nowhere: `definitions` has no \
+                 `requestor` (did you mean `#/definitions/requester/path`?)",
+                "m:3:11: `#/definition/requester` leads nowhere: the manifest has no `definition` \
+                 (did you mean `#/definitions/requester`?)",
+                "m:4:4: `#/definitions/spread/path` leads nowhere: `definitions.spread` has no \
+                 `path` (references lead into the manifest as it is written, not through other \
+                 `$ref`s)",
+                "m:5:5: `#/definitions/list/1` leads nowhere: `definitions.list` is a list of 1, \
+                 it has no `1`",
+                "m:5:29: `#/definitions/list/0/x` leads nowhere: `definitions.list.0` is a number, \
+                 it has no `x`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_circle_is_told_once_with_its_trail() {
+        let text = "a: {x: \"#/b\"}\nb: [\"#/c\"]\nc: {$ref: \"#/a\"}\nd: \"#/a\"\n";
+        assert_eq!(
+            mistakes(text),
+            [
+                "m:1:8: `#/b` leads in a circle (the circle goes on with `#/c` at m:2:5, then `#/a` \
+              at m:3:11, then `#/b` at m:1:8)"
+            ]
+        );
+        assert_eq!(mistakes("a: \"#/a\"\n").len(), 1);
+    }
+
+    #[test]
+    fn odd_references_are_linted_once() {
+        let text = "x: 1\na: {$ref: \"definitions/x\"}\nb: {$ref: \"#/x\", k: 1}\nc: \"#/b\"\n";
+        let lints = Manifest::load(text, "m").unwrap().lints();
+        let told: Vec<String> = lints
+            .iter()
+            .map(|l| format!("{} {}: {}", l.name, l.at, l.message))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "ref-form m:2:11: `definitions/x` is no reference and is taken as text",
+                "ref-override m:3:18: `k` is lost: the `$ref` beside it leads to a number",
+            ]
+        );
     }
 }

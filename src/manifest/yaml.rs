@@ -13,6 +13,7 @@ use super::lint::Lint;
 use super::node::{Entry, Map, Node, NodeValue};
 use super::place::{Place, Via};
 use super::scalar::{self, Plain};
+use super::tags;
 
 /// Mappings and lists inside of one another, at most. The reference's own limit is Python's
 /// recursion, at about 300.
@@ -126,6 +127,10 @@ impl Builder<'_> {
     }
 
     fn syntax(&self, error: &ScanError) -> Box<Error> {
+        // The parser reads ahead of us, and has a bound of its own in flow style.
+        if error.info() == "recursion limit exceeded" {
+            return too_deep(&self.place(error.marker()));
+        }
         fail(
             format!("not valid YAML: {}", error.info()),
             &self.place(error.marker()),
@@ -145,7 +150,7 @@ impl Builder<'_> {
                 self.put(value, at, anchor, 0)
             }
             Event::SequenceStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "seq", &at)?;
+                tags::check(tag.as_deref(), "seq").map_err(|m| fail(m, &at))?;
                 self.push(Open::Seq {
                     at,
                     anchor,
@@ -154,7 +159,7 @@ impl Builder<'_> {
                 })
             }
             Event::MappingStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "map", &at)?;
+                tags::check(tag.as_deref(), "map").map_err(|m| fail(m, &at))?;
                 self.push(Open::Map {
                     at,
                     anchor,
@@ -294,29 +299,8 @@ impl Builder<'_> {
         let found = match tag {
             None if style != ScalarStyle::Plain => return Ok(string()),
             None => scalar::plain(text),
-            Some(tag) if tag.is_yaml_core_schema() => {
-                let typed = match tag.suffix.as_str() {
-                    "str" => Some(string()),
-                    "null" => Some(NodeValue::Null),
-                    "bool" => scalar::boolean(text)
-                        .or_else(|| scalar::boolean(&text.to_ascii_lowercase())),
-                    "int" => scalar::int(text),
-                    "float" => scalar::float(text).or_else(|| {
-                        let plain = text.replace('_', "");
-                        plain.parse().ok().map(NodeValue::Float)
-                    }),
-                    "timestamp" => scalar::time(text).map(|t| NodeValue::Str(Arc::from(t))),
-                    other => {
-                        let message = format!("the tag `!!{other}` has no meaning here");
-                        return Err(fail(message, at));
-                    }
-                };
-                return typed.ok_or_else(|| fail(format!("`{text}` is no `!!{}`", tag.suffix), at));
-            }
-            Some(tag) if tag.suffix.is_empty() => scalar::plain(text),
-            Some(tag) => {
-                return Err(fail(format!("the tag `{tag}` has no meaning here"), at));
-            }
+            Some(tag) if tags::is_bare(tag) => scalar::plain(text),
+            Some(tag) => return tags::typed(text, tag).map_err(|message| fail(message, at)),
         };
         match found {
             Plain::Value(value) => Ok(value),
@@ -340,20 +324,6 @@ impl Builder<'_> {
     }
 }
 
-/// Only the tag that a list or mapping has anyway.
-fn check_tag(tag: Option<&Tag>, kind: &str, at: &Place) -> Result<(), Box<Error>> {
-    match tag {
-        None => Ok(()),
-        Some(tag) if tag.is_yaml_core_schema() && tag.suffix == kind => Ok(()),
-        Some(tag) if !tag.is_yaml_core_schema() && tag.suffix.is_empty() => Ok(()),
-        Some(tag) if tag.is_yaml_core_schema() => Err(fail(
-            format!("the tag `!!{}` has no meaning here", tag.suffix),
-            at,
-        )),
-        Some(tag) => Err(fail(format!("the tag `{tag}` has no meaning here"), at)),
-    }
-}
-
 /// `<<`: of a list the first mapping wins, of several `<<` the last one.
 fn merge_into(merged: &mut Map, node: &Node) -> Result<(), Box<Error>> {
     let maps: Vec<&Node> = match &node.value {
@@ -372,4 +342,145 @@ fn merge_into(merged: &mut Map, node: &Node) -> Result<(), Box<Error>> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(text: &str) -> Value {
+        parse(text, "m", &mut Vec::new()).unwrap().to_json()
+    }
+
+    #[test]
+    fn documents_are_read_as_pyyaml_reads_them() {
+        for (text, want) in [
+            ("\u{feff}a: 1\n", json!({"a": 1})),
+            ("--- # start\na: 'it''s'\n...\n", json!({"a": "it's"})),
+            (
+                "a: \"x\\ty\"\nb: |+\n  t\n\nc: >\n  u\n  v\n",
+                json!({"a": "x\ty", "b": "t\n\n", "c": "u v\n"}),
+            ),
+            (
+                "1: a\nno: b\n~: c\n1.5: d\n2025-01-02: e\n",
+                json!({"1": "a", "False": "b", "None": "c", "1.5": "d", "2025-01-02": "e"}),
+            ),
+            (
+                "a: {b, c: }\nd:\n- e\n",
+                json!({"a": {"b": null, "c": null}, "d": ["e"]}),
+            ),
+            ("a: [b: 1, c]\n", json!({"a": [{"b": 1}, "c"]})),
+            (
+                "a: !!str 12\nb: !!int '12'\nc: !!float 3\nd: !!bool 'yes'\ne: !!null x\nf: ! 12\n",
+                json!({"a": "12", "b": 12, "c": 3.0, "d": true, "e": null, "f": 12}),
+            ),
+            (
+                "a: &x {k: 1}\nb: *x\nc: {<<: *x, l: 2}\n",
+                json!({"a": {"k": 1}, "b": {"k": 1}, "c": {"k": 1, "l": 2}}),
+            ),
+            (
+                "a: &x {k: 1, m: 1}\nb: &y {k: 2, n: 2}\nc: {k: 3, <<: [*x, *y]}\nd: {<<: *x, <<: *y}\ne: {<<: [*x, *y]}\n",
+                json!({"a": {"k": 1, "m": 1}, "b": {"k": 2, "n": 2}, "c": {"k": 3, "n": 2, "m": 1}, "d": {"k": 2, "m": 1, "n": 2}, "e": {"k": 1, "n": 2, "m": 1}}),
+            ),
+            ("a: {'<<': 1, = : 2}\n", json!({"a": {"<<": 1, "=": 2}})),
+            ("a: b\r\nc: d\r\n", json!({"a": "b", "c": "d"})),
+        ] {
+            assert_eq!(read(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_a_place() {
+        for (text, want) in [
+            ("", "m:1:1: the manifest is empty"),
+            ("# nothing\n", "m:1:1: the manifest is empty"),
+            ("~\n", "m:1:1: the manifest is empty"),
+            ("- a\n", "m:1:1: the manifest is a list, expected a mapping"),
+            (
+                "a: 1\n---\nb: 2\n",
+                "m:2:1: a second document begins here, but a manifest is one document",
+            ),
+            ("a: 1\n? [b]\n: 2\n", "m:2:3: a key cannot be a list"),
+            (
+                "a: 1\nb: é\u{0}\n",
+                "m:2:5: not valid YAML: the character U+0000 is not allowed",
+            ),
+            (
+                "a: &x [*x]\n",
+                "m:1:8: the alias stands inside of its own anchor",
+            ),
+            ("a: !!int x\n", "m:1:4: `x` is no `!!int`"),
+            (
+                "a: !custom x\n",
+                "m:1:4: the tag `!custom` has no meaning here",
+            ),
+            (
+                "a: !!set {b}\n",
+                "m:1:4: the tag `!!set` has no meaning here",
+            ),
+            (
+                "a: {<<: 1}\n",
+                "m:1:9: `<<` merges mappings, found a number",
+            ),
+            (
+                "a: 2025-02-30\n",
+                "m:1:4: `2025-02-30` is no date (put it in quotes if it is meant as text)",
+            ),
+        ] {
+            assert_eq!(
+                parse(text, "m", &mut Vec::new()).unwrap_err().to_string(),
+                want,
+                "{text}"
+            );
+        }
+        for broken in [
+            "a: b: c\n",
+            "a: [1\n",
+            "a:\n\t- b\n",
+            "a: *nobody\n",
+            "a: \"x\n",
+            "%\n",
+        ] {
+            let error = parse(broken, "m", &mut Vec::new()).unwrap_err();
+            assert!(error.message.starts_with("not valid YAML: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn places_are_lines_and_characters_from_one() {
+        let root = parse(
+            "a: 1\nü:\n  - {é: x, k: *no}\n"
+                .replace("*no", "no")
+                .as_str(),
+            "m",
+            &mut Vec::new(),
+        );
+        let root = root.unwrap();
+        let entry = root.get("ü").and_then(Node::as_seq).unwrap()[0]
+            .as_map()
+            .unwrap();
+        assert_eq!(entry["k"].key_at.to_string(), "m:3:12");
+        assert_eq!(entry["k"].node.at.to_string(), "m:3:15");
+    }
+
+    #[test]
+    fn suspicious_text_is_linted() {
+        let mut lints = Vec::new();
+        let text = "a: 1\nb: {c: 1, c: 2}\na: 2\nd: 2025-01-02\ne: 2025-01-02T00:00:00Z\n";
+        parse(text, "m", &mut lints).unwrap();
+        let told: Vec<String> = lints
+            .iter()
+            .map(|l| format!("{} {} {:?}", l.at, l.name, l.help))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "m:2:11 duplicate-key Some(\"the first one stands at m:2:5\")",
+                "m:3:1 duplicate-key Some(\"the first one stands at m:1:1\")",
+                "m:5:4 unquoted-time Some(\"put it in quotes: \\\"2025-01-02T00:00:00Z\\\"\")",
+            ]
+        );
+    }
 }
