@@ -1,3 +1,4 @@
-//! Tests of the whole crate, in one binary.
+//! Tests of the whole, one binary.
 
 mod vectors_requests;
+mod vectors_template;

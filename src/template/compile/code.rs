@@ -1,0 +1,158 @@
+//! Compiled templates: a tree that owns its text, and stands without its source.
+
+use std::sync::Arc;
+
+use crate::template::builtin::{Filter, Test};
+use crate::template::value::TValue;
+
+/// A compiled template.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) body: Vec<Stmt>,
+    /// Names that have to be in scope.
+    pub(crate) reads: Vec<Arc<str>>,
+    /// Whether it may change a list or mapping that it was given.
+    pub(crate) mutates: bool,
+}
+
+/// A statement.
+#[derive(Debug)]
+pub(crate) enum Stmt {
+    /// Text as it is.
+    Raw(Arc<str>),
+    /// `{{ … }}`
+    Emit(Expr),
+    If(Expr, Vec<Stmt>, Vec<Stmt>),
+    For(Box<For>),
+    /// `{% set target = expr %}`
+    Set(Target, Expr),
+    /// `{% set name %}…{% endset %}`, perhaps through filters.
+    SetBlock(Target, Vec<Stmt>, Vec<FilterCall>),
+    With(Vec<(Target, Expr)>, Vec<Stmt>),
+    FilterBlock(Vec<FilterCall>, Vec<Stmt>),
+    Macro(Arc<MacroCode>),
+    /// `{% call(…) macro(…) %}…{% endcall %}`
+    Call(Box<Call>, Arc<MacroCode>, usize),
+    /// A block, or anything else whose body is rendered as it stands, in a scope of its own.
+    Block(Vec<Stmt>),
+    /// `include`, `import`, `extends`: there is nothing to load, which Python says by `TypeError`.
+    Load(usize),
+}
+
+/// `{% for %}`
+#[derive(Debug)]
+pub(crate) struct For {
+    pub(crate) target: Target,
+    pub(crate) iter: Expr,
+    pub(crate) filter: Option<Expr>,
+    pub(crate) recursive: bool,
+    pub(crate) body: Vec<Stmt>,
+    pub(crate) otherwise: Vec<Stmt>,
+}
+
+/// What is assigned to.
+#[derive(Debug)]
+pub(crate) enum Target {
+    Name(Arc<str>),
+    /// `ns.name`
+    Attr(Arc<str>, Arc<str>),
+    Tuple(Vec<Target>),
+}
+
+/// `{% macro %}`
+#[derive(Debug)]
+pub(crate) struct MacroCode {
+    pub(crate) name: Arc<str>,
+    pub(crate) args: Vec<Arc<str>>,
+    /// Defaults of the last arguments.
+    pub(crate) defaults: Vec<Expr>,
+    pub(crate) body: Vec<Stmt>,
+}
+
+/// An expression and where it starts in the source, in bytes.
+#[derive(Debug)]
+pub(crate) struct Expr {
+    pub(crate) at: usize,
+    pub(crate) kind: ExprKind,
+}
+
+/// Kinds of expressions.
+#[derive(Debug)]
+pub(crate) enum ExprKind {
+    Const(TValue),
+    Var(Arc<str>),
+    Attr(Box<Expr>, Arc<str>),
+    Item(Box<Expr>, Box<Expr>),
+    Slice(Box<[Expr; 4]>),
+    Call(Box<Call>),
+    Filter(Box<FilterCall>, Box<Expr>),
+    Test(Box<TestCall>),
+    Not(Box<Expr>),
+    Neg(Box<Expr>),
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+    Binary(Operator, Box<Expr>, Box<Expr>),
+    Concat(Vec<Expr>),
+    Compare(Box<Expr>, Vec<(Comparison, Expr)>),
+    If(Box<[Expr; 2]>, Option<Box<Expr>>),
+    List(Vec<Expr>),
+    Tuple(Vec<Expr>),
+    Dict(Vec<(Expr, Expr)>),
+}
+
+/// Arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    FloorDiv,
+    Rem,
+    Pow,
+}
+
+/// Comparisons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    In,
+    NotIn,
+}
+
+/// A call of a value or of a method.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) callee: Expr,
+    pub(crate) args: Vec<Arg>,
+}
+
+/// An argument.
+#[derive(Debug)]
+pub(crate) enum Arg {
+    Pos(Expr),
+    Key(Arc<str>, Expr),
+    Spread(Expr),
+    SpreadKeys(Expr),
+}
+
+/// `| name(args)`
+#[derive(Debug)]
+pub(crate) struct FilterCall {
+    pub(crate) filter: &'static Filter,
+    pub(crate) args: Vec<Arg>,
+    pub(crate) at: usize,
+}
+
+/// `is name(args)`
+#[derive(Debug)]
+pub(crate) struct TestCall {
+    pub(crate) test: &'static Test,
+    pub(crate) subject: Expr,
+    pub(crate) args: Vec<Arg>,
+}

@@ -1,0 +1,117 @@
+//! Renders compiled templates as jinja2's sandbox does.
+//!
+//! In: [`Code`] and [`Names`]. Out: text, or the Python exception as a [`Fault`].
+
+mod args;
+mod call;
+mod expr;
+mod stmt;
+
+use std::sync::{Arc, Mutex};
+
+use super::compile::code::{Code, MacroCode};
+use super::config::Config;
+use super::error::{Eval, Fault};
+use super::value::TValue;
+
+pub(crate) use args::Args;
+pub(crate) use call::{apply_method, attribute, get_attr, get_item};
+pub(crate) use expr::{by_path, compared, is_callable};
+
+/// Where names get their values from.
+pub(crate) trait Names {
+    /// The configuration, for its clock.
+    fn config(&self) -> &Config;
+    /// The value of a name; `None` when it is not in scope.
+    fn lookup(&self, name: &str) -> Option<TValue>;
+}
+
+/// How deep macros and recursive loops may call each other.
+const MAX_DEPTH: usize = 100;
+
+/// How much text one evaluation may make: `{{ 'x' * 10 ** 10 }}` is an error, not an abort.
+pub(crate) const MAX_TEXT: usize = 1 << 28;
+
+/// Renders a template.
+pub(crate) fn render(code: &Code, names: &dyn Names) -> Eval<String> {
+    let mut machine = Machine {
+        names,
+        locals: Vec::new(),
+        copies: Vec::new(),
+        copying: code.mutates,
+        out: String::new(),
+        depth: 0,
+    };
+    for name in &code.reads {
+        if names.lookup(name).is_none() {
+            return Err(Fault::other(format!("`{name}` is not in scope")));
+        }
+    }
+    machine.body(&code.body)?;
+    Ok(machine.out)
+}
+
+/// One evaluation.
+pub(crate) struct Machine<'a> {
+    names: &'a dyn Names,
+    /// Names declared by the template, the last first in force.
+    locals: Vec<(Arc<str>, TValue)>,
+    /// Values of names that this evaluation may change, apart from everybody else's.
+    copies: Vec<(Arc<str>, TValue)>,
+    copying: bool,
+    out: String,
+    depth: usize,
+}
+
+impl Machine<'_> {
+    /// Now, in UTC.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.names.config().clock().now_utc()
+    }
+
+    /// What `run` writes, instead of writing it.
+    fn captured(&mut self, run: impl FnOnce(&mut Self) -> Eval<()>) -> Eval<String> {
+        let outer = std::mem::take(&mut self.out);
+        let result = run(self);
+        let inner = std::mem::replace(&mut self.out, outer);
+        result.map(|()| inner)
+    }
+
+    /// Runs in a scope of its own: what is declared in it is gone afterwards.
+    fn scoped(&mut self, run: impl FnOnce(&mut Self) -> Eval<()>) -> Eval<()> {
+        let mark = self.locals.len();
+        let result = run(self);
+        self.locals.truncate(mark);
+        result
+    }
+
+    fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Eval<T>) -> Eval<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Fault::other("macros or loops call each other too deeply"));
+        }
+        self.depth += 1;
+        let result = run(self);
+        self.depth -= 1;
+        result
+    }
+}
+
+/// A macro and what was declared where it stands.
+#[derive(Debug)]
+pub struct Macro {
+    pub(crate) name: Arc<str>,
+    pub(crate) code: Arc<MacroCode>,
+    pub(crate) locals: Vec<(Arc<str>, TValue)>,
+}
+
+/// `loop`: one iteration of a `for`.
+#[derive(Debug)]
+pub struct Loop {
+    pub(crate) index0: usize,
+    pub(crate) length: usize,
+    pub(crate) depth0: usize,
+    pub(crate) previous: Option<TValue>,
+    pub(crate) next: Option<TValue>,
+    /// What `loop.changed()` was last asked with.
+    pub(crate) seen: Arc<Mutex<Option<Vec<TValue>>>>,
+}

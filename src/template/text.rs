@@ -1,0 +1,369 @@
+//! `Template`: a text field of a component that may be a template.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
+
+use super::compile::{Program, program};
+use super::config::{Config, Scope};
+use super::error::{FaultKind, TemplateError};
+use super::eval::{Names, render};
+use super::value::TValue;
+use super::{Literal, PyType};
+use crate::manifest::{Here, Place, located};
+
+/// Text that may be a Jinja template over the names of the scope `S`. Cheap to clone.
+pub struct Template<S> {
+    inner: Arc<Inner>,
+    scope: PhantomData<fn(&S)>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    source: Arc<str>,
+    program: Arc<Program>,
+    at: Option<Place>,
+    parameters: Arc<Map<String, Value>>,
+    parameter_value: OnceLock<TValue>,
+}
+
+impl<S: Scope> Template<S> {
+    /// Compiles `text`, which stands nowhere and has no parameters.
+    ///
+    /// # Errors
+    /// When the syntax is wrong, or a filter or test is unknown.
+    pub fn new(text: &str) -> Result<Self, TemplateError> {
+        Self::with(text, None, Arc::default())
+    }
+
+    /// Compiles `text` with its place and its component's parameters.
+    ///
+    /// # Errors
+    /// When the syntax is wrong, or a filter or test is unknown.
+    pub fn with(
+        text: &str,
+        at: Option<Place>,
+        parameters: Arc<Map<String, Value>>,
+    ) -> Result<Self, TemplateError> {
+        let program = program(text).map_err(|e| e.placed(at.as_ref()))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                source: Arc::from(text),
+                program,
+                at,
+                parameters,
+                parameter_value: OnceLock::new(),
+            }),
+            scope: PhantomData,
+        })
+    }
+
+    pub(crate) fn here(text: &str, here: Option<&Here>) -> Result<Self, TemplateError> {
+        Self::with(
+            text,
+            here.map(|h| h.at.clone()),
+            here.map_or_else(Arc::default, |h| Arc::clone(&h.parameters)),
+        )
+    }
+
+    /// The value, as airbyte-cdk's `InterpolatedString.eval`: an empty or undefined result is
+    /// taken from the template's own text.
+    ///
+    /// # Errors
+    /// When a name is not in scope, or Python would raise.
+    pub fn eval(&self, scope: &S) -> Result<Literal, TemplateError> {
+        match self.program() {
+            Program::Literal(literal) => Ok(literal.clone()),
+            // The default is the same template, which gives the same nothing again.
+            _ => match self.render(scope)? {
+                Rendered::Text(text) => Ok(Literal::of(&text)),
+                Rendered::Undefined(e) => Err(e),
+            },
+        }
+    }
+
+    /// The value, as airbyte-cdk's `JinjaInterpolation.eval`: an empty or undefined result gives
+    /// way to `default`, which may be a template too; a literal of a type that is not `valid`
+    /// stays text. All types are valid when none is named.
+    ///
+    /// # Errors
+    /// When a name is not in scope, or Python would raise.
+    pub fn eval_or(
+        &self,
+        scope: &S,
+        default: Option<&str>,
+        valid: &[PyType],
+    ) -> Result<Literal, TemplateError> {
+        if let Rendered::Text(text) = self.render(scope)?
+            && !text.is_empty()
+        {
+            return Ok(literal(text, valid));
+        }
+        let Some(default) = default else {
+            return Ok(Literal::None);
+        };
+        let default = Self::with(
+            default,
+            self.inner.at.clone(),
+            Arc::clone(&self.inner.parameters),
+        )?;
+        match default.render_unchecked(scope)? {
+            Rendered::Text(text) => Ok(literal(text, valid)),
+            Rendered::Undefined(e) => Err(e),
+        }
+    }
+
+    /// The value as JSON.
+    ///
+    /// # Errors
+    /// As [`Template::eval`].
+    pub fn json(&self, scope: &S) -> Result<Value, TemplateError> {
+        self.eval(scope).map(Literal::into_json)
+    }
+
+    /// Python's `str()` of the value.
+    ///
+    /// # Errors
+    /// As [`Template::eval`].
+    pub fn text(&self, scope: &S) -> Result<String, TemplateError> {
+        match self.eval(scope)? {
+            Literal::Str(text) => Ok(text),
+            other => Ok(other.to_python_str()),
+        }
+    }
+
+    fn render(&self, scope: &S) -> Result<Rendered, TemplateError> {
+        if let Program::Forbidden = self.program() {
+            return Err(self.error(FORBIDDEN, None));
+        }
+        self.render_unchecked(scope)
+    }
+
+    fn render_unchecked(&self, scope: &S) -> Result<Rendered, TemplateError> {
+        let code = match self.program() {
+            Program::Literal(_) | Program::Forbidden => {
+                return Ok(Rendered::Text(super::compile::plain_text(&self.inner.source)));
+            }
+            Program::Code(code) => code,
+        };
+        let names = Bound {
+            scope,
+            inner: &self.inner,
+        };
+        match render(code, &names) {
+            Ok(text) => Ok(Rendered::Text(text)),
+            Err(fault) => match fault.kind {
+                FaultKind::Type => Ok(Rendered::Text(self.inner.source.to_string())),
+                FaultKind::Undefined => {
+                    Ok(Rendered::Undefined(self.error(fault.message, fault.offset)))
+                }
+                FaultKind::Other => Err(self.error(fault.message, fault.offset)),
+            },
+        }
+    }
+}
+
+/// What airbyte-cdk 7.39.1 says (`jinja.py`).
+const FORBIDDEN: &str = "`stream_state` is no longer supported for interpolation. We recommend using `stream_interval` instead. Please reference the CDK Migration Guide for more information.";
+
+enum Rendered {
+    Text(String),
+    Undefined(TemplateError),
+}
+
+fn literal(text: String, valid: &[PyType]) -> Literal {
+    match super::python::literal::parse(&text) {
+        Some(value) if valid.is_empty() || valid.iter().any(|t| t.holds(&value)) => value,
+        _ => Literal::Str(text),
+    }
+}
+
+impl<S> Template<S> {
+    fn program(&self) -> &Program {
+        &self.inner.program
+    }
+
+    fn error(&self, message: impl Into<Arc<str>>, offset: Option<usize>) -> TemplateError {
+        TemplateError::new(message, &self.inner.source, offset).placed(self.inner.at.as_ref())
+    }
+
+    /// The template as its author wrote it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.inner.source
+    }
+
+    /// Where it stands in its manifest.
+    #[must_use]
+    pub fn at(&self) -> Option<&Place> {
+        self.inner.at.as_ref()
+    }
+
+    /// `$parameters` of its component.
+    #[must_use]
+    pub fn parameters(&self) -> &Arc<Map<String, Value>> {
+        &self.inner.parameters
+    }
+
+    /// Whether it may read `name`, or another name of the same thing. A literal reads nothing.
+    #[must_use]
+    pub fn reads(&self, name: &str) -> bool {
+        let name = unalias(name);
+        self.names().iter().any(|n| unalias(n) == name)
+    }
+
+    /// Whether it reads nothing but `config` and `parameters`: its value is the same all over.
+    #[must_use]
+    pub fn reads_only_config(&self) -> bool {
+        self.names()
+            .iter()
+            .all(|n| matches!(&**n, "config" | "parameters"))
+    }
+
+    /// Whether it is plain text, which is always evaluated to the same value.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        matches!(self.program(), Program::Literal(_))
+    }
+
+    /// Names that it reads, macros and filters aside, as they are written.
+    #[must_use]
+    pub fn names(&self) -> &[Arc<str>] {
+        match self.program() {
+            Program::Code(code) => &code.reads,
+            _ => &[],
+        }
+    }
+}
+
+/// The name that an alias stands for.
+fn unalias(name: &str) -> &str {
+    match name {
+        "stream_interval" | "stream_partition" => "stream_slice",
+        other => other,
+    }
+}
+
+/// A scope and the template's own parameters.
+struct Bound<'a, S> {
+    scope: &'a S,
+    inner: &'a Inner,
+}
+
+impl<S: Scope> Names for Bound<'_, S> {
+    fn config(&self) -> &Config {
+        self.scope.config()
+    }
+
+    fn lookup(&self, name: &str) -> Option<TValue> {
+        match name {
+            "config" => Some(self.scope.config().value().clone()),
+            "parameters" => Some(
+                self.inner
+                    .parameter_value
+                    .get_or_init(|| {
+                        TValue::from_json(&Value::Object((*self.inner.parameters).clone()))
+                    })
+                    .clone(),
+            ),
+            other => self.scope.lookup(unalias(other)),
+        }
+    }
+}
+
+impl<S> Clone for Template<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            scope: PhantomData,
+        }
+    }
+}
+
+impl<S> fmt::Debug for Template<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Template").field(&self.inner.source).finish()
+    }
+}
+
+impl<S> PartialEq for Template<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.source == other.inner.source && self.inner.parameters == other.inner.parameters
+    }
+}
+
+/// A scalar, as the text that Python's `str()` makes of it.
+pub(crate) struct ScalarText(pub(crate) String);
+
+impl<'de> Deserialize<'de> for ScalarText {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = ScalarText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a template")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ScalarText, E> {
+                Ok(ScalarText(text.to_owned()))
+            }
+
+            fn visit_bool<E: de::Error>(self, b: bool) -> Result<ScalarText, E> {
+                Ok(ScalarText(Literal::Bool(b).to_python_str()))
+            }
+
+            fn visit_i64<E: de::Error>(self, i: i64) -> Result<ScalarText, E> {
+                Ok(ScalarText(i.to_string()))
+            }
+
+            fn visit_u64<E: de::Error>(self, u: u64) -> Result<ScalarText, E> {
+                Ok(ScalarText(u.to_string()))
+            }
+
+            fn visit_f64<E: de::Error>(self, f: f64) -> Result<ScalarText, E> {
+                Ok(ScalarText(Literal::Float(f).to_python_str()))
+            }
+        }
+        d.deserialize_any(Visitor)
+    }
+}
+
+impl<'de, S: Scope> Deserialize<'de> for Template<S> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let (here, ScalarText(text)) = located::<D, ScalarText>(d)?;
+        Self::here(&text, here.as_ref()).map_err(de::Error::custom)
+    }
+}
+
+impl<S: Scope> JsonSchema for Template<S> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Template".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "number", "boolean"],
+            "interpolation_context": context::<S>(),
+        })
+    }
+}
+
+/// The names that a template of scope `S` may read, as the schema lists them.
+pub(crate) fn context<S: Scope>() -> Vec<&'static str> {
+    let mut names = vec!["config", "parameters"];
+    names.extend(S::NAMES);
+    if S::NAMES.contains(&"stream_slice") {
+        names.extend(["stream_interval", "stream_partition"]);
+    }
+    names
+}
