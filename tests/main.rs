@@ -1,4 +1,5 @@
 //! Tests of the whole, one binary.
 
 mod vectors_records;
+mod vectors_requests;
 mod vectors_template;

@@ -38,7 +38,7 @@ const KINDS: &[(&str, &str, usize)] = &[
     ("extract", "extract", 1000),
     ("extract", "select", 1000),
     ("extract", "filter", 1000),
-    ("transform", "transform", 995),
+    ("transform", "transform", 1000),
     ("transform", "normalize", 1000),
     ("slices", "slices", 1000),
 ];

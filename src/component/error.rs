@@ -66,7 +66,7 @@ impl From<TemplateError> for ComponentError {
     /// A template that cannot be evaluated fails its stream as a system error, as airbyte-cdk
     /// 7.39.1 does with any exception that it did not raise on purpose.
     fn from(error: TemplateError) -> Self {
-        let place = error.place().cloned();
+        let place = error.at().cloned();
         Self::system(error.to_string()).or_at(place.as_ref())
     }
 }

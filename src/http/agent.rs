@@ -126,6 +126,14 @@ impl Agent {
         })
     }
 
+    /// Closes all connections, those in use too: requests under way break off, later ones fail. For a
+    /// run that is interrupted.
+    pub fn shutdown(&self) {
+        for agent in [Some(&self.direct), self.http.as_ref(), self.https.as_ref()] {
+            agent.into_iter().cloned().for_each(ureq::Agent::shutdown);
+        }
+    }
+
     /// The connections that lead to `url`.
     fn way_to(&self, url: &str) -> &ureq::Agent {
         let secure = url

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::json::{Fields, Index, Kind, Text, same_key};
+use super::json::{Fields, Index, Kind, Member, Text};
 
 /// One record: raw text until somebody changes it.
 ///
@@ -222,7 +222,7 @@ impl Raw {
             let text = self.text.as_str();
             let open = text.strip_suffix('}').unwrap_or(text).trim_end();
             self.text.write_line(open, out);
-            self.fields().next_raw().is_some()
+            self.fields().next_member().is_some()
         };
         for change in self.changes.iter().filter(|change| !change.replaces) {
             if let Some(value) = &change.value {
@@ -233,38 +233,41 @@ impl Raw {
         out.push(b'}');
     }
 
-    /// Writes the fields of the text with their changes, and the opening brace; true when there
-    /// was one.
+    /// Writes the opening brace and the fields of the text with their changes; true when there was
+    /// one.
     fn write_fields(&self, out: &mut Vec<u8>) -> bool {
         out.push(b'{');
         let mut open = false;
+        // Fields in a row that nobody changed pass together.
+        let mut row: Option<(Member<'_>, Member<'_>)> = None;
         // Of several fields of a changed name, only the first is written.
         let mut written: Vec<&str> = Vec::new();
         let mut fields = self.fields();
-        while let Some((name, value)) = fields.next_raw() {
-            let changed = self
-                .changes
-                .iter()
-                .find(|change| change.replaces && same_key(name, &change.key));
-            match changed {
-                None => {
-                    separate(&mut open, out);
-                    out.extend_from_slice(name.as_bytes());
-                    out.push(b':');
-                    self.text.write_line(value, out);
-                }
-                Some(change) => {
-                    if let Some(value) = &change.value
-                        && !written.contains(&change.key.as_str())
-                    {
-                        written.push(&change.key);
-                        separate(&mut open, out);
-                        write_field(&change.key, value, out);
-                    }
-                }
+        while let Some(member) = fields.next_member() {
+            let mut changes = self.changes.iter().filter(|change| change.replaces);
+            let changed = changes.find(|change| member.is(&change.key));
+            let Some(change) = changed else {
+                row = Some((row.map_or(member, |(first, _)| first), member));
+                continue;
+            };
+            self.write_row(row.take(), &mut open, out);
+            if let Some(value) = &change.value
+                && !written.contains(&change.key.as_str())
+            {
+                written.push(&change.key);
+                separate(&mut open, out);
+                write_field(&change.key, value, out);
             }
         }
+        self.write_row(row, &mut open, out);
         open
+    }
+
+    fn write_row(&self, row: Option<(Member<'_>, Member<'_>)>, open: &mut bool, out: &mut Vec<u8>) {
+        if let Some((first, last)) = row {
+            separate(open, out);
+            self.text.write_line(first.to(&last), out);
+        }
     }
 }
 

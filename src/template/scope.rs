@@ -133,6 +133,8 @@ pub struct Page {
     pub last_page_token_value: Option<TValue>,
     /// The slice that is being read; not in scope when unset.
     pub stream_slice: Option<TValue>,
+    /// Records asked for in each page; not in scope when unset.
+    pub page_size: Option<i64>,
 }
 
 impl Page {
@@ -147,6 +149,7 @@ impl Page {
             last_page_size: None,
             last_page_token_value: None,
             stream_slice: None,
+            page_size: None,
         }
     }
 }
@@ -158,6 +161,7 @@ impl Scope for Page {
         "last_record",
         "last_page_size",
         "last_page_token_value",
+        "page_size",
         "stream_slice",
     ];
 
@@ -173,6 +177,7 @@ impl Scope for Page {
             "last_page_size" => Some(self.last_page_size.map_or(TValue::None, TValue::from)),
             "last_page_token_value" => Some(or_none(self.last_page_token_value.as_ref())),
             "stream_slice" => self.stream_slice.clone(),
+            "page_size" => self.page_size.map(TValue::from),
             _ => None,
         }
     }
@@ -187,6 +192,8 @@ pub struct Response {
     pub response: TValue,
     /// The response's header fields.
     pub headers: TValue,
+    /// The URL that answered, without query, fragment and credentials; not in scope when unset.
+    pub request_url: Option<TValue>,
 }
 
 impl Response {
@@ -197,12 +204,13 @@ impl Response {
             config,
             response,
             headers,
+            request_url: None,
         }
     }
 }
 
 impl Scope for Response {
-    const NAMES: &'static [&'static str] = &["response", "headers"];
+    const NAMES: &'static [&'static str] = &["response", "headers", "request_url"];
 
     fn config(&self) -> &Config {
         &self.config
@@ -212,6 +220,7 @@ impl Scope for Response {
         match name {
             "response" => Some(self.response.clone()),
             "headers" => Some(self.headers.clone()),
+            "request_url" => self.request_url.clone(),
             _ => None,
         }
     }

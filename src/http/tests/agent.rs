@@ -231,14 +231,11 @@ fn hosts_that_do_not_answer() {
         )
     );
 
-    let (kind, message) = kind_and_message(agent().send(&get("http://no-such-host.invalid/")));
-    assert_eq!(
-        (kind, message.as_str()),
-        (
-            TransportErrorKind::Dns,
-            "the host no-such-host.invalid has no address"
-        )
-    );
+    // No label has 64 characters, so that no resolver is asked.
+    let host = "h".repeat(64);
+    let (kind, message) = kind_and_message(agent().send(&get(&format!("http://{host}/"))));
+    assert_eq!(kind, TransportErrorKind::Dns);
+    assert_eq!(message, format!("the host {host} has no address"));
 
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let options = AgentOptions {
@@ -266,6 +263,28 @@ fn hosts_that_do_not_answer() {
         matches!(kind, TransportErrorKind::Tls | TransportErrorKind::Broken),
         "{kind:?} {message}"
     );
+}
+
+#[test]
+fn a_shutdown_breaks_off_what_is_under_way() {
+    let (started, has_started) = std::sync::mpsc::channel();
+    let started = Mutex::new(started);
+    let (_never, released) = std::sync::mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let silent = Server::new(move |_| {
+        started.lock().unwrap().send(()).unwrap();
+        let _ = released.lock().unwrap().recv();
+        Vec::new()
+    });
+    let agent = agent();
+    let (kind, _) = thread::scope(|scope| {
+        let waiting = scope.spawn(|| kind_and_message(agent.send(&get(&silent.base))));
+        has_started.recv().unwrap();
+        agent.shutdown();
+        waiting.join().unwrap()
+    });
+    assert_eq!(kind, TransportErrorKind::Broken);
+    assert!(agent.send(&get(&silent.base)).is_err());
 }
 
 #[test]

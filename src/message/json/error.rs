@@ -83,3 +83,84 @@ impl fmt::Display for JsonError {
 }
 
 impl std::error::Error for JsonError {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Text;
+
+    fn fault(json: &str) -> Option<String> {
+        let fault = Text::parse(json.into(), 2).err();
+        fault.map(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn faults_have_their_place() {
+        for (json, told) in [
+            ("", "unexpected end of text at line 1 column 1 (byte 0)"),
+            (
+                "  ",
+                "unexpected end of text at line 1 column 3 (byte 2): `  `",
+            ),
+            (
+                "{\"é\": 1,\n \"日本\" 2}",
+                "expected `:` at line 2 column 7 (byte 20): `{\"é\": 1,  \"日本\" 2}`",
+            ),
+            (
+                "[1,]",
+                "expected a value at line 1 column 4 (byte 3): `[1,]`",
+            ),
+            (
+                "[1 2]",
+                "expected `,` or `]` at line 1 column 4 (byte 3): `[1 2]`",
+            ),
+            (
+                "{\"a\":1]",
+                "expected `,` or `}` at line 1 column 7 (byte 6): `{\"a\":1]`",
+            ),
+            (
+                "{a:1}",
+                "expected a key in double quotes at line 1 column 2 (byte 1): `{a:1}`",
+            ),
+            (
+                "1 x",
+                "expected the end of the text at line 1 column 3 (byte 2): `1 x`",
+            ),
+            (
+                "<html>",
+                "expected a value at line 1 column 1 (byte 0): `<html>`",
+            ),
+            (
+                "\"a\tb\"",
+                "a control character in a string at line 1 column 3 (byte 2): `\"a b\"`",
+            ),
+            (
+                r#""\x""#,
+                r#"an unknown escape in a string at line 1 column 3 (byte 2): `"\x"`"#,
+            ),
+            (
+                "01",
+                "expected the end of the text at line 1 column 2 (byte 1): `01`",
+            ),
+            (
+                "[1.]",
+                "expected a digit at line 1 column 4 (byte 3): `[1.]`",
+            ),
+        ] {
+            assert_eq!(fault(json), Some(format!("not JSON: {told}")), "{json}");
+        }
+        let broken = Text::parse(b"[\"ab\xff\"]".to_vec(), 1).unwrap_err();
+        assert_eq!(
+            (broken.reason, broken.offset, broken.column),
+            ("not UTF-8", 4, 5)
+        );
+        assert_eq!(broken.excerpt, "[\"ab\u{FFFD}\"]");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        let json = format!("[\"{}\" {}]", "é".repeat(40), "日".repeat(40));
+        let told = fault(&json).unwrap();
+        let expected = format!("`…{}\" {}…`", "é".repeat(11), "日".repeat(8));
+        assert!(told.ends_with(&expected), "{told}");
+    }
+}

@@ -13,4 +13,4 @@ mod value;
 pub use error::JsonError;
 pub use text::{Fields, Items, Kind, Text};
 
-pub(super) use text::{Index, same_key};
+pub(super) use text::{Index, Member};

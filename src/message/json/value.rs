@@ -1,4 +1,4 @@
-//! Checked text → `serde_json::Value`, with numbers as Python reads them.
+//! Checked text → `serde_json::Value`, with numbers as Python reads them: the nearest double.
 
 use std::borrow::Cow;
 
@@ -200,6 +200,9 @@ mod tests {
             ("18446744073709551616", json!(18446744073709551616.0)),
             ("-9223372036854775809", json!(-9223372036854775809.0)),
             ("100000000000000000000000.5", json!(1.0000000000000001e23)),
+            // Off by one place in `serde_json` without its `float_roundtrip`.
+            ("110.00000000000001", json!(110.00000000000001)),
+            ("123456789.12345679", json!(123456789.12345679)),
             ("5e-324", json!(5e-324)),
             ("1e-400", json!(0.0)),
             ("1e999", json!(null)),
