@@ -190,7 +190,10 @@ fn config(input: &Value) -> Config {
     let now = input["now"].as_str().unwrap_or("2025-03-01T00:00:00Z");
     let config = input.get("config").cloned().unwrap_or_else(|| json!({}));
     let now = chrono::DateTime::parse_from_rfc3339(now).expect("an instant");
-    Config::new(config, Arc::new(Clock::new(Some(now.timestamp_micros()), 0.0)))
+    Config::new(
+        config,
+        Arc::new(Clock::new(Some(now.timestamp_micros()), 0.0)),
+    )
 }
 
 fn slice(input: &Value) -> Arc<StreamSlice> {

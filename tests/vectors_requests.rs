@@ -73,7 +73,10 @@ fn requests_vectors_hold() {
 }
 
 fn folder() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "a test may be told where its data is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test may be told where its data is"
+    )]
     let told = std::env::var_os("LOWCODE_CONFORMANCE");
     told.map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"),
@@ -169,7 +172,11 @@ fn response(described: &Value) -> Result<Response, String> {
         Some(text) => base64::engine::general_purpose::STANDARD
             .decode(text)
             .expect("vectors have valid Base64"),
-        None => described["body"].as_str().unwrap_or_default().as_bytes().to_vec(),
+        None => described["body"]
+            .as_str()
+            .unwrap_or_default()
+            .as_bytes()
+            .to_vec(),
     };
     if status == 204 && !body.is_empty() {
         return Err("a response without content has a body".to_owned());

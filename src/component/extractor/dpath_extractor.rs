@@ -116,7 +116,10 @@ mod tests {
             extract("field_path: [a, '*', i]", body).unwrap(),
             [json!([1]), json!([2])]
         );
-        assert_eq!(extract("field_path: [a, 'x*', i]", body).unwrap(), [json!(1)]);
+        assert_eq!(
+            extract("field_path: [a, 'x*', i]", body).unwrap(),
+            [json!(1)]
+        );
         let error = extract("field_path: [a, '?', i]", body).unwrap_err();
         assert!(error.message.contains("more than one"), "{}", error.message);
     }

@@ -94,9 +94,15 @@ impl AuthFlow {
         };
         put("auth_flow_type", flow.map(Value::from));
         put("predicate_key", self.predicate_key.clone().map(Value::from));
-        put("predicate_value", self.predicate_value.clone().map(Value::from));
+        put(
+            "predicate_value",
+            self.predicate_value.clone().map(Value::from),
+        );
         let oauth = self.oauth_config_specification.as_ref();
-        put("oauth_config_specification", oauth.map(|raw| raw.0.to_json()));
+        put(
+            "oauth_config_specification",
+            oauth.map(|raw| raw.0.to_json()),
+        );
         Value::Object(auth)
     }
 }
