@@ -7,7 +7,7 @@ mod edit;
 mod fnmatch;
 mod tree;
 
-pub use edit::{delete, set};
+pub use edit::{Wanted, delete, set};
 pub use tree::Tree;
 
 use std::fmt;

@@ -45,7 +45,7 @@ pub struct AuthFlow {
 
 /// Kinds of authorization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum AuthFlowType {
+enum AuthFlowType {
     /// OAuth 2.0.
     #[serde(rename = "oauth2.0")]
     OAuth2,

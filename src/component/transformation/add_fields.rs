@@ -67,7 +67,7 @@ impl ValueType {
 
 /// What the condition of [`AddFields`] reads.
 #[derive(Clone)]
-pub struct FieldScope {
+struct FieldScope {
     record: scope::Record,
     value: TValue,
     path: TValue,

@@ -30,7 +30,7 @@ pub struct RemoveFields {
 
 /// What the condition of [`RemoveFields`] reads.
 #[derive(Clone)]
-pub struct PropertyScope {
+struct PropertyScope {
     config: Config,
     property: TValue,
 }
