@@ -36,9 +36,9 @@ const UNKNOWN: &[&str] = &[
 /// Kinds, and how many of their vectors must be answered as the reference does, in per mille.
 const KINDS: &[(&str, &str, usize)] = &[
     ("extract", "extract", 1000),
-    ("extract", "select", 990),
+    ("extract", "select", 1000),
     ("extract", "filter", 1000),
-    ("transform", "transform", 990),
+    ("transform", "transform", 1000),
     ("transform", "normalize", 1000),
     ("slices", "slices", 1000),
 ];
@@ -190,7 +190,10 @@ fn config(input: &Value) -> Config {
     let now = input["now"].as_str().unwrap_or("2025-03-01T00:00:00Z");
     let config = input.get("config").cloned().unwrap_or_else(|| json!({}));
     let now = chrono::DateTime::parse_from_rfc3339(now).expect("an instant");
-    Config::new(config, Arc::new(Clock::new(Some(now.timestamp_micros()), 0.0)))
+    Config::new(
+        config,
+        Arc::new(Clock::new(Some(now.timestamp_micros()), 0.0)),
+    )
 }
 
 fn slice(input: &Value) -> Arc<StreamSlice> {
@@ -206,8 +209,10 @@ fn slice(input: &Value) -> Arc<StreamSlice> {
 fn around(input: &Value) -> Around {
     let token = input.get("next_page_token").filter(|t| !t.is_null());
     let stream_slice = match &input["stream_slice"] {
-        Value::Null => template::json(&Value::Null),
-        _ => template::slice(&slice(input)),
+        Value::Object(parts) if parts.contains_key("$stream_slice") => {
+            template::slice(&slice(input))
+        }
+        plain => template::json(plain),
     };
     Around {
         config: config(input),

@@ -30,7 +30,6 @@ const HEADS: [&str; 7] = [
 ];
 
 /// Prints the table on standard error. `columns` is the terminal's width, where it is known.
-#[expect(dead_code, reason = "called where `run` and engine are joined")]
 pub(super) fn print(streams: &[StreamReport], seconds: f64, columns: Option<usize>) {
     let width = columns.map_or(100, |columns| columns.clamp(80, 120));
     super::error::say(&table(streams, seconds, width));

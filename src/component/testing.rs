@@ -1,26 +1,26 @@
-//! Components out of YAML text, for tests.
+//! What tests of components start from.
 
 use serde::de::DeserializeOwned;
 
-use crate::manifest::{Manifest, decode};
+use crate::manifest::{self, Manifest, Node};
 
-/// Decodes a component that stands alone in a document.
+/// The node of a piece of YAML, resolved as a manifest is.
+pub(crate) fn node(yaml: &str) -> Node {
+    let indented: String = yaml.lines().map(|line| format!("  {line}\n")).collect();
+    let manifest = Manifest::load(&format!("value:\n{indented}"), "test.yaml")
+        .unwrap_or_else(|errors| panic!("{errors:?}"));
+    manifest.root().get("value").unwrap().clone()
+}
+
+/// The component of a piece of YAML.
 pub(crate) fn from_yaml<T: DeserializeOwned>(yaml: &str) -> T {
-    decoded(yaml).unwrap_or_else(|errors| panic!("{errors}\n{yaml}"))
+    manifest::decode(&node(yaml)).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
-/// The errors that decoding such a document gives, in words.
-pub(crate) fn errors_of<T: DeserializeOwned>(yaml: &str) -> String {
-    decoded::<T>(yaml)
-        .err()
-        .unwrap_or_else(|| panic!("no error in\n{yaml}"))
-}
-
-fn decoded<T: DeserializeOwned>(yaml: &str) -> Result<T, String> {
-    let words = |errors: Vec<crate::manifest::Error>| {
-        let words: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        words.join("\n")
-    };
-    let manifest = Manifest::load(yaml, "test.yaml").map_err(words)?;
-    decode(manifest.root()).map_err(words)
+/// The messages of the mistakes in a piece of YAML.
+pub(crate) fn mistakes<T: DeserializeOwned>(yaml: &str) -> Vec<String> {
+    match manifest::decode::<T>(&node(yaml)) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
 }

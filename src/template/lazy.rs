@@ -183,3 +183,25 @@ impl Mapping for HeaderValue {
         "CaseInsensitiveDict"
     }
 }
+
+/// A record: its fields are parsed one by one.
+impl Lazy for Data {
+    fn get(&self, key: &str) -> Option<Value> {
+        Self::get(self, key)
+    }
+
+    fn whole(&self) -> Value {
+        self.to_value()
+    }
+}
+
+/// A value in a response: its fields are parsed one by one.
+impl Lazy for Text {
+    fn get(&self, key: &str) -> Option<Value> {
+        Self::get(self, key).map(|found| found.value())
+    }
+
+    fn whole(&self) -> Value {
+        self.value()
+    }
+}

@@ -161,8 +161,8 @@ impl Scope for Page {
         "last_record",
         "last_page_size",
         "last_page_token_value",
-        "stream_slice",
         "page_size",
+        "stream_slice",
     ];
 
     fn config(&self) -> &Config {
@@ -177,7 +177,7 @@ impl Scope for Page {
             "last_page_size" => Some(self.last_page_size.map_or(TValue::None, TValue::from)),
             "last_page_token_value" => Some(or_none(self.last_page_token_value.as_ref())),
             "stream_slice" => self.stream_slice.clone(),
-            "page_size" => self.page_size.map(TValue::Int),
+            "page_size" => self.page_size.map(TValue::from),
             _ => None,
         }
     }
@@ -192,19 +192,19 @@ pub struct Response {
     pub response: TValue,
     /// The response's header fields.
     pub headers: TValue,
-    /// The URL that was asked, without query and credentials.
-    pub request_url: String,
+    /// The URL that answered, without query, fragment and credentials; not in scope when unset.
+    pub request_url: Option<TValue>,
 }
 
 impl Response {
     /// A scope of a response.
     #[must_use]
-    pub fn new(config: Config, response: TValue, headers: TValue, request_url: String) -> Self {
+    pub fn new(config: Config, response: TValue, headers: TValue) -> Self {
         Self {
             config,
             response,
             headers,
-            request_url,
+            request_url: None,
         }
     }
 }
@@ -220,7 +220,7 @@ impl Scope for Response {
         match name {
             "response" => Some(self.response.clone()),
             "headers" => Some(self.headers.clone()),
-            "request_url" => Some(TValue::from(self.request_url.as_str())),
+            "request_url" => self.request_url.clone(),
             _ => None,
         }
     }

@@ -82,7 +82,7 @@ mod tests {
     use super::super::testing::{TestSession, authorized};
     use super::*;
     use crate::component::requester::BodyData;
-    use crate::component::testing::{errors_of, from_yaml};
+    use crate::component::testing::{from_yaml, mistakes};
 
     fn parts(rest: &str) -> RequestParts {
         let yaml = format!("api_token: \"{{{{ config['key'] }}}}\"\n{rest}");
@@ -112,10 +112,10 @@ mod tests {
 
     #[test]
     fn one_place_is_declared() {
-        let errors = errors_of::<ApiKeyAuthenticator>("api_token: abc");
+        let errors = mistakes::<ApiKeyAuthenticator>("api_token: abc").join("\n");
         assert!(errors.contains("expected `inject_into`"), "{errors}");
         let both = format!("header: A\n{}", option("header"));
-        let errors = errors_of::<ApiKeyAuthenticator>(&both);
+        let errors = mistakes::<ApiKeyAuthenticator>(&both).join("\n");
         assert!(errors.contains("found both"), "{errors}");
     }
 }

@@ -11,7 +11,8 @@ use super::refresh::Refresh;
 use super::selective::at_path;
 use super::{Authenticate, Session, Token, header};
 use crate::component::ComponentError;
-use crate::component::requester::{Evaluated, Fields, RequestParts, Unsupported};
+use crate::component::requester::{Evaluated, Fields, RequestParts};
+use crate::component::unknown::Unknown;
 use crate::http::Request;
 use crate::template::{Config, Literal, Template, scope};
 
@@ -79,8 +80,9 @@ pub struct OAuthAuthenticator {
     /// Keeps tokens in the config, for APIs whose refresh tokens can be used only once.
     pub(super) refresh_token_updater: Option<RefreshTokenUpdater>,
     /// Not supported yet.
+    #[schemars(skip)]
     #[serde(rename = "profile_assertion")]
-    _profile_assertion: Option<Unsupported>,
+    _profile_assertion: Option<Unknown>,
     /// Not supported yet, unless false.
     #[serde(default, rename = "use_profile_assertion", deserialize_with = "only_false")]
     _use_profile_assertion: bool,

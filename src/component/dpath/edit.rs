@@ -29,6 +29,9 @@ pub fn set(target: &mut Value, path: &[String], value: Value) -> Result<(), Dpat
     Ok(())
 }
 
+/// Says of a scalar whether it is to be deleted.
+pub type Wanted<'f, E> = dyn FnMut(&Value) -> Result<bool, E> + 'f;
+
 /// Deletes what matches `glob`, as `dpath.delete` does; gives how many values went.
 ///
 /// The last item of a list goes, any other becomes null. With a `filter` the glob does not count:
@@ -39,7 +42,7 @@ pub fn set(target: &mut Value, path: &[String], value: Value) -> Result<(), Dpat
 pub fn delete<E>(
     target: &mut Value,
     glob: &Glob,
-    mut filter: Option<&mut dyn FnMut(&Value) -> Result<bool, E>>,
+    mut filter: Option<&mut Wanted<'_, E>>,
 ) -> Result<usize, E> {
     let mut doomed: Vec<Vec<Step>> = Vec::new();
     let mut failed = None;

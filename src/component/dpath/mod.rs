@@ -7,7 +7,7 @@ mod edit;
 mod fnmatch;
 mod tree;
 
-pub use edit::{delete, set};
+pub use edit::{Wanted, delete, set};
 pub use tree::Tree;
 
 use std::fmt;
@@ -332,7 +332,13 @@ mod tests {
     fn a_double_star_goes_any_depth() {
         let value = json!({"id": 1, "a": {"id": 2, "b": [{"id": 3}]}});
         assert_eq!(values(&json!(["**", "id"]), &value), json!([1, 2, 3]));
-        assert_eq!(values(&json!(["a", "**"]), &value).as_array().unwrap().len(), 5);
+        assert_eq!(
+            values(&json!(["a", "**"]), &value)
+                .as_array()
+                .unwrap()
+                .len(),
+            5
+        );
         assert!(Glob::new(&[json!("**"), json!("**")]).is_err());
     }
 

@@ -16,7 +16,9 @@ pub fn response_scope(url: &str, response: Option<&Response>, config: &Config) -
         .and_then(|response| json_body(response).as_ref().map(json))
         .unwrap_or_else(empty);
     let fields = response.map_or_else(empty, |response| headers(response.headers.iter()));
-    scope::Response::new(config.clone(), body, fields, bare_url(url))
+    let mut scope = scope::Response::new(config.clone(), body, fields);
+    scope.request_url = Some(json(&bare_url(url).into()));
+    scope
 }
 
 fn json_body(response: &Response) -> Option<Value> {

@@ -1,5 +1,7 @@
 //! `DefaultPaginator`.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,6 +10,7 @@ use super::{PageInfo, Pages, Strategy};
 use crate::component::ComponentError;
 use crate::component::error_handler::is_truthy;
 use crate::component::requester::{RequestOption, RequestParts, RequestPath};
+use crate::message::StreamSlice;
 use crate::template::{Config, Literal};
 
 /// Reads page after page, until the strategy names no next one.
@@ -78,6 +81,7 @@ impl Pages for DefaultPaginator {
         &self,
         parts: &mut RequestParts,
         token: Option<&Value>,
+        _slice: &Arc<StreamSlice>,
         config: &Config,
     ) -> Result<(), ComponentError> {
         let mut share = RequestParts::default();
@@ -118,7 +122,7 @@ mod tests {
     fn share(paginator: &DefaultPaginator, token: Option<&Value>) -> RequestParts {
         let mut parts = RequestParts::default();
         let config = config(json!({"size": 3}));
-        paginator.contribute(&mut parts, token, &config).unwrap();
+        paginator.contribute(&mut parts, token, &Arc::default(), &config).unwrap();
         parts
     }
 

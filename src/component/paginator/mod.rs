@@ -139,6 +139,7 @@ pub trait Pages: Send + Sync {
         &self,
         parts: &mut RequestParts,
         token: Option<&Value>,
+        slice: &Arc<StreamSlice>,
         config: &Config,
     ) -> Result<(), ComponentError>;
 }

@@ -1,5 +1,7 @@
 //! `NoPagination`.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,6 +9,7 @@ use serde_json::Value;
 use super::{PageInfo, Pages};
 use crate::component::ComponentError;
 use crate::component::requester::RequestParts;
+use crate::message::StreamSlice;
 use crate::template::Config;
 
 /// Reads one page: the first response is all there is.
@@ -38,6 +41,7 @@ impl Pages for NoPagination {
         &self,
         _parts: &mut RequestParts,
         _token: Option<&Value>,
+        _slice: &Arc<StreamSlice>,
         _config: &Config,
     ) -> Result<(), ComponentError> {
         Ok(())

@@ -123,7 +123,11 @@ mod tests {
         let config = json!({"list": ["a", 1], "n": 5});
         let config = Config::new(config, Arc::new(Clock::system()));
         let slices = router.partitions(&config)?;
-        Ok(slices.into_iter().map(|s| s.partition.into()).collect::<Vec<Value>>().into())
+        Ok(slices
+            .into_iter()
+            .map(|s| s.partition.into())
+            .collect::<Vec<Value>>()
+            .into())
     }
 
     #[test]

@@ -51,8 +51,14 @@ mod tests {
             partition: partition.as_object().unwrap().clone(),
             ..StreamSlice::default()
         };
-        let (a, b) = (slice(json!({"x": 1, "y": 2})), slice(json!({"x": 3, "z": 4})));
+        let (a, b) = (
+            slice(json!({"x": 1, "y": 2})),
+            slice(json!({"x": 3, "z": 4})),
+        );
         let merged = merge([&a, &b].into_iter());
-        assert_eq!(Value::Object(merged.partition), json!({"x": 1, "z": 4, "y": 2}));
+        assert_eq!(
+            Value::Object(merged.partition),
+            json!({"x": 1, "z": 4, "y": 2})
+        );
     }
 }

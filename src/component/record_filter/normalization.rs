@@ -121,10 +121,7 @@ fn integer(value: &Value) -> Option<Value> {
 fn python_number(text: &str) -> Option<String> {
     let text = text.trim();
     let bytes = text.as_bytes();
-    let digit = |i: Option<usize>| {
-        i.and_then(|i| bytes.get(i))
-            .is_some_and(u8::is_ascii_digit)
-    };
+    let digit = |i: Option<usize>| i.and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_digit);
     let misplaced = |i: usize| !digit(i.checked_sub(1)) || !digit(Some(i + 1));
     if text.match_indices('_').any(|(i, _)| misplaced(i)) {
         return None;
@@ -173,13 +170,19 @@ mod tests {
 
     fn cast(value: Value, of_type: Value) -> Value {
         let mut record = json!({"v": value});
-        normalize(&mut record, &json!({"properties": {"v": {"type": of_type}}}));
+        normalize(
+            &mut record,
+            &json!({"properties": {"v": {"type": of_type}}}),
+        );
         record["v"].take()
     }
 
     #[test]
     fn casts_to_the_one_type() {
-        assert_eq!(cast(json!(" 1_000 "), json!(["null", "integer"])), json!(1000));
+        assert_eq!(
+            cast(json!(" 1_000 "), json!(["null", "integer"])),
+            json!(1000)
+        );
         assert_eq!(cast(json!("1__0"), json!("integer")), json!("1__0"));
         assert_eq!(cast(json!(1.9), json!("integer")), json!(1));
         assert_eq!(cast(json!("1e2"), json!("number")), json!(100.0));

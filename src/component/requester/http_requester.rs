@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::body::{send_form, send_json};
 use super::input::{Evaluated, Fields};
-use super::{BodyData, RequestBody, RequestParts, Unsupported};
+use super::{BodyData, RequestBody, RequestParts};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session};
 use crate::component::error_handler::{ErrorHandler, Handler, default_handler};
+use crate::component::unknown::Unknown;
 use crate::http::{Headers, Request, url};
 use crate::message::StreamSlice;
 use crate::template::{self, JsonTemplate, Literal, PyType, Template, scope};
@@ -63,11 +64,13 @@ pub struct HttpRequester {
     #[serde(default, rename = "use_tcp_keepalive")]
     _use_tcp_keepalive: bool,
     /// Not supported yet.
+    #[schemars(skip)]
     #[serde(rename = "fetch_properties_from_endpoint")]
-    _fetch_properties_from_endpoint: Option<Unsupported>,
+    _fetch_properties_from_endpoint: Option<Unknown>,
     /// Not supported yet.
+    #[schemars(skip)]
     #[serde(rename = "query_properties")]
-    _query_properties: Option<Unsupported>,
+    _query_properties: Option<Unknown>,
 }
 
 /// Methods that a manifest can name.
@@ -311,7 +314,7 @@ mod tests {
     use super::*;
     use crate::component::authenticator::testing::TestSession;
     use crate::component::error_handler::Action;
-    use crate::component::testing::{errors_of, from_yaml};
+    use crate::component::testing::{from_yaml, mistakes};
 
     fn request_with(yaml: &str, token: Option<Value>, extra: RequestParts) -> Result<Request, String> {
         let requester: HttpRequester = from_yaml(yaml);
@@ -446,14 +449,15 @@ mod tests {
         let parts = RequestParts::default();
         let error = requester.request(&Arc::default(), None, parts, &session).unwrap_err();
         assert!(error.message.contains("no scheme"), "{error}");
-        assert_eq!(error.at.map(|at| (at.line, at.column)), Some((1, 12)));
+        let place = error.at.map(|at| (at.line, at.column));
+        assert_eq!(place, Some((2, 14)), "the test puts the document below a key");
     }
 
     #[test]
     fn what_is_not_supported_is_an_error_at_its_line() {
-        let errors = errors_of::<HttpRequester>("url: https://a.example\nquery_properties: {type: QueryProperties}");
-        assert!(errors.contains("not supported yet"), "{errors}");
-        assert!(errors.contains("test.yaml:2"), "{errors}");
+        let errors = mistakes::<HttpRequester>("url: https://a.example\nquery_properties: {type: QueryProperties}").join("\n");
+        assert!(errors.contains("not known to this version"), "{errors}");
+        assert!(errors.contains("test.yaml:3"), "{errors}");
     }
 
     #[test]

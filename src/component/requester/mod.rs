@@ -9,7 +9,6 @@ mod input;
 mod parts;
 mod request_body;
 mod request_option;
-mod unsupported;
 
 pub use http_requester::{HttpMethod, HttpRequester, Timeouts};
 pub use parts::{BodyData, RequestParts};
@@ -21,7 +20,6 @@ pub use request_option::{InjectInto, RequestOption, RequestPath};
 
 pub(super) use body::send_form;
 pub(super) use input::{Evaluated, Fields};
-pub(super) use unsupported::Unsupported;
 
 use schemars::JsonSchema;
 use serde::Deserialize;

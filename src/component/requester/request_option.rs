@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
     use crate::component::backoff::testing::config;
-    use crate::component::testing::{errors_of, from_yaml};
+    use crate::component::testing::{from_yaml, mistakes};
 
     fn injected(yaml: &str) -> RequestParts {
         let option: RequestOption = from_yaml(yaml);
@@ -195,7 +195,7 @@ mod tests {
             ("{inject_into: body_json, field_name: a, field_path: [b]}", "found both"),
             ("{inject_into: header, field_path: [b]}", "needs `inject_into: body_json`"),
         ] {
-            let errors = errors_of::<RequestOption>(yaml);
+            let errors = mistakes::<RequestOption>(yaml).join("\n");
             assert!(errors.contains(complaint), "{errors}");
         }
     }

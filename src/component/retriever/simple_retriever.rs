@@ -85,7 +85,9 @@ impl SimpleRetriever {
     ) -> Result<RequestParts, ComponentError> {
         let mut parts = RequestParts::default();
         if let Some(paginator) = &self.paginator {
-            paginator.get().contribute(&mut parts, token, config)?;
+            paginator
+                .get()
+                .contribute(&mut parts, token, slice, config)?;
         }
         let first_only = self
             .ignore_stream_slicer_parameters_on_paginated_requests

@@ -69,7 +69,9 @@ fn resolve(
     depth: usize,
 ) -> Result<Value, ComponentError> {
     if depth > DEEPEST {
-        return Err(ComponentError::config("the `$ref`s of a schema lead in circles"));
+        return Err(ComponentError::config(
+            "the `$ref`s of a schema lead in circles",
+        ));
     }
     match schema {
         Value::Object(map) => {
@@ -96,7 +98,8 @@ fn follow(
     with: &Loading<'_>,
     depth: usize,
 ) -> Result<Value, ComponentError> {
-    let missing = || ComponentError::config(format!("a schema's `$ref` to `{target}` leads nowhere"));
+    let missing =
+        || ComponentError::config(format!("a schema's `$ref` to `{target}` leads nowhere"));
     let (file, pointer) = target.split_once('#').unwrap_or((target, ""));
     if file.is_empty() {
         let found = root.pointer(pointer).ok_or_else(missing)?;

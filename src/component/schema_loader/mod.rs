@@ -116,7 +116,10 @@ mod tests {
 
     #[test]
     fn a_file_is_found_as_in_its_package_and_its_references_are_resolved() {
-        for path in ["./{{ config.dir }}/users.json", "source_x/schemas/users.json"] {
+        for path in [
+            "./{{ config.dir }}/users.json",
+            "source_x/schemas/users.json",
+        ] {
             let yaml = format!("{{type: JsonFileSchemaLoader, file_path: \"{path}\"}}");
             let loader: SchemaLoader = from_yaml(&yaml);
             assert_eq!(
@@ -146,7 +149,10 @@ mod tests {
 ",
         );
         let schema = with("s", |w| load_all(&loaders, w)).unwrap();
-        assert_eq!(schema["properties"], json!({"a": {"type": "string"}, "b": {}}));
+        assert_eq!(
+            schema["properties"],
+            json!({"a": {"type": "string"}, "b": {}})
+        );
         let loaders: Vec<SchemaLoader> = from_yaml("[{type: InlineSchemaLoader}]");
         assert!(with("s", |w| load_all(&loaders, w)).is_err());
     }

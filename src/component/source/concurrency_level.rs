@@ -30,7 +30,9 @@ impl ConcurrencyLevel {
         let text = template.source();
         let is_number = text.trim().parse::<i64>().is_ok();
         if text.contains("config") && max.is_none() {
-            return fail("`max_concurrency` is required where `default_concurrency` reads the config");
+            return fail(
+                "`max_concurrency` is required where `default_concurrency` reads the config",
+            );
         }
         let scope = scope::ConfigOnly {
             config: config.clone(),
@@ -65,7 +67,10 @@ mod tests {
         let config = Config::new(json!({"n": 50, "s": "x"}), Arc::new(Clock::system()));
         let level = |yaml: &str| from_yaml::<ConcurrencyLevel>(yaml).level(&config);
         assert_eq!(level("default_concurrency: 7").unwrap(), 7);
-        assert_eq!(level("{default_concurrency: 70, max_concurrency: 5}").unwrap(), 70);
+        assert_eq!(
+            level("{default_concurrency: 70, max_concurrency: 5}").unwrap(),
+            70
+        );
         let yaml = "{default_concurrency: '{{ config.n or 4 }}', max_concurrency: 20}";
         assert_eq!(level(yaml).unwrap(), 20);
         let yaml = "{default_concurrency: '{{ config.m or 4 }}', max_concurrency: 20}";

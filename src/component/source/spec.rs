@@ -45,7 +45,7 @@ pub struct AuthFlow {
 
 /// Kinds of authorization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum AuthFlowType {
+enum AuthFlowType {
     /// OAuth 2.0.
     #[serde(rename = "oauth2.0")]
     OAuth2,
@@ -94,9 +94,15 @@ impl AuthFlow {
         };
         put("auth_flow_type", flow.map(Value::from));
         put("predicate_key", self.predicate_key.clone().map(Value::from));
-        put("predicate_value", self.predicate_value.clone().map(Value::from));
+        put(
+            "predicate_value",
+            self.predicate_value.clone().map(Value::from),
+        );
         let oauth = self.oauth_config_specification.as_ref();
-        put("oauth_config_specification", oauth.map(|raw| raw.0.to_json()));
+        put(
+            "oauth_config_specification",
+            oauth.map(|raw| raw.0.to_json()),
+        );
         Value::Object(auth)
     }
 }

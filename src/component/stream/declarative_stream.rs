@@ -158,6 +158,9 @@ retriever:
         );
         let mistakes = mistakes::<DeclarativeStream>(&yaml);
         assert_eq!(mistakes.len(), 1);
-        assert!(mistakes[0].contains("`DatetimeBasedCursor` is not known"), "{mistakes:?}");
+        assert!(
+            mistakes[0].contains("`DatetimeBasedCursor` is not known"),
+            "{mistakes:?}"
+        );
     }
 }

@@ -67,7 +67,7 @@ impl ValueType {
 
 /// What the condition of [`AddFields`] reads.
 #[derive(Clone)]
-pub struct FieldScope {
+struct FieldScope {
     record: scope::Record,
     value: TValue,
     path: TValue,
@@ -196,6 +196,10 @@ fields:
     fn a_scalar_on_the_way_is_an_error() {
         let yaml = "{type: AddFields, fields: [{path: [id, x], value: v}]}";
         let error = transform(yaml, &json!({"id": 1})).unwrap_err();
-        assert!(error.message.contains("without children"), "{}", error.message);
+        assert!(
+            error.message.contains("without children"),
+            "{}",
+            error.message
+        );
     }
 }

@@ -62,7 +62,10 @@ fn words(key: &str) -> Vec<&str> {
     let mut rest = key;
     while let Some(first) = rest.chars().next() {
         let length = |run: &str, class: fn(&char) -> bool| {
-            run.chars().take_while(class).map(char::len_utf8).sum::<usize>()
+            run.chars()
+                .take_while(class)
+                .map(char::len_utf8)
+                .sum::<usize>()
         };
         let (end, is_word) = if first.is_ascii_uppercase() {
             let capitals = length(rest, char::is_ascii_uppercase);

@@ -99,11 +99,7 @@ impl Transformation {
     ///
     /// # Errors
     /// When a template fails, or the record has another shape than the change needs.
-    pub fn transform(
-        &self,
-        record: &mut Arc<Data>,
-        around: &Around,
-    ) -> Result<(), ComponentError> {
+    pub fn transform(&self, record: &mut Arc<Data>, around: &Around) -> Result<(), ComponentError> {
         self.get().transform(record, around)
     }
 }

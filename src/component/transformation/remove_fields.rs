@@ -30,7 +30,7 @@ pub struct RemoveFields {
 
 /// What the condition of [`RemoveFields`] reads.
 #[derive(Clone)]
-pub struct PropertyScope {
+struct PropertyScope {
     config: Config,
     property: TValue,
 }
@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn removes_what_the_paths_say() {
-        let yaml = "{type: RemoveFields, field_pointers: [[a], [b, c], [l, '0'], [nope, x], ['x*']]}";
+        let yaml =
+            "{type: RemoveFields, field_pointers: [[a], [b, c], [l, '0'], [nope, x], ['x*']]}";
         let record = json!({"a": 1, "b": {"c": 1, "d": 2}, "l": [1, 2], "x1": 0, "y": 0});
         assert_eq!(
             transform(yaml, &record).unwrap(),

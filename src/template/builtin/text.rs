@@ -137,7 +137,8 @@ fn truncate(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     let head = if kill.is_some_and(|k| k.truth()) {
         head
     } else {
-        head.rsplit_once(' ').map_or(head.clone(), |(h, _)| h.to_owned())
+        head.rsplit_once(' ')
+            .map_or(head.clone(), |(h, _)| h.to_owned())
     };
     Ok(TValue::from(head + &end))
 }
@@ -158,7 +159,11 @@ fn indent(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
         if i > 0 {
             out.push('\n');
         }
-        let indented = if i == 0 { first } else { blank || !line.is_empty() };
+        let indented = if i == 0 {
+            first
+        } else {
+            blank || !line.is_empty()
+        };
         if indented {
             out.push_str(&indention);
         }
@@ -168,7 +173,12 @@ fn indent(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
 }
 
 fn wordwrap(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
-    let names = ["width", "break_long_words", "wrapstring", "break_on_hyphens"];
+    let names = [
+        "width",
+        "break_long_words",
+        "wrapstring",
+        "break_on_hyphens",
+    ];
     let [width, break_long, wrap, _] = args.bind("wordwrap", names, 0)?;
     let width = number(width, 79)?.max(1);
     let break_long = break_long.is_none_or(|b| b.truth());

@@ -17,8 +17,17 @@ use crate::template::value::TValue;
 
 /// Methods that change a list or a dict in place.
 const MUTATORS: &[&str] = &[
-    "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault",
-    "sort", "update",
+    "append",
+    "clear",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
 ];
 
 /// Compiles a template.
@@ -238,9 +247,7 @@ impl Lowering<'_> {
                 self.mutates |= MUTATORS.contains(&a.name);
                 ExprKind::Attr(self.boxed(&a.expr)?, Arc::from(a.name))
             }
-            E::GetItem(i) => {
-                ExprKind::Item(self.boxed(&i.expr)?, self.boxed(&i.subscript_expr)?)
-            }
+            E::GetItem(i) => ExprKind::Item(self.boxed(&i.expr)?, self.boxed(&i.subscript_expr)?),
             E::Slice(s) => {
                 let mut bound = |e: &Option<E<'_>>| match e {
                     Some(e) => self.expr(e),

@@ -32,10 +32,12 @@ pub(crate) fn has_method(value: &TValue, name: &str) -> bool {
             Object::Mapping(m) if m.is_mapping() => {
                 matches!(name, "get" | "items" | "keys" | "values")
             }
-            Object::Mapping(m) => containers::DICT_METHODS.contains(&name) && {
-                // A lazy document may be a list: only then is it worth a look at all of it.
-                name == "get" || has_method(&m.plain(), name)
-            },
+            Object::Mapping(m) => {
+                containers::DICT_METHODS.contains(&name) && {
+                    // A lazy document may be a list: only then is it worth a look at all of it.
+                    name == "get" || has_method(&m.plain(), name)
+                }
+            }
             Object::DateTime(_)
             | Object::Date(_)
             | Object::Time(_)

@@ -206,7 +206,9 @@ fn pad(text: &str, spec: &Spec) -> String {
         Some('^') => fill(missing / 2) + text + &fill(missing - missing / 2),
         Some('=') => {
             let signed = text.starts_with(['-', '+', ' ']);
-            let (sign, rest) = text.split_at_checked(usize::from(signed)).unwrap_or(("", text));
+            let (sign, rest) = text
+                .split_at_checked(usize::from(signed))
+                .unwrap_or(("", text));
             format!("{sign}{}{rest}", fill(missing))
         }
         _ => text.to_owned() + &fill(missing),
@@ -255,7 +257,8 @@ fn parse_spec(text: &str) -> Eval<Spec> {
     if chars.get(at) == Some(&'.') {
         at += 1;
         let precision = number(&mut at);
-        spec.precision = Some(precision.ok_or_else(|| Fault::other("format specifier missing precision"))?);
+        spec.precision =
+            Some(precision.ok_or_else(|| Fault::other("format specifier missing precision"))?);
     }
     spec.kind = chars.get(at).copied();
     at += usize::from(spec.kind.is_some());
@@ -279,7 +282,9 @@ pub(crate) fn formatted(value: &TValue, spec: &str) -> Eval<String> {
         },
         TValue::Str(s) => {
             let spec = parse_spec(spec)?;
-            if !matches!(spec.kind, None | Some('s')) || spec.align == Some('=') && spec.fill != Some('0') {
+            if !matches!(spec.kind, None | Some('s'))
+                || spec.align == Some('=') && spec.fill != Some('0')
+            {
                 return Err(Fault::other("unknown format code for str"));
             }
             let spec = Spec {
@@ -421,7 +426,10 @@ fn general(f: f64, precision: usize, keep_zeros: bool) -> String {
         (digits.to_owned(), format!("e{e}"))
     };
     let digits = if digits.contains('.') && !keep_zeros {
-        digits.trim_end_matches('0').trim_end_matches('.').to_owned()
+        digits
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
     } else {
         digits
     };
@@ -521,7 +529,9 @@ fn lookup(name: &str, args: &Args, auto: &mut usize) -> Eval<TValue> {
             let (key, more) = after
                 .split_once(']')
                 .ok_or_else(|| Fault::other("missing `]` in format string"))?;
-            let key = key.parse::<i64>().map_or_else(|_| TValue::str(key), TValue::Int);
+            let key = key
+                .parse::<i64>()
+                .map_or_else(|_| TValue::str(key), TValue::Int);
             value = get_item(&value, &key)?;
             rest = more;
         }

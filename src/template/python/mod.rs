@@ -8,4 +8,3 @@ pub(crate) mod number;
 pub(crate) mod operators;
 pub(crate) mod repr;
 pub(crate) mod text;
-

@@ -9,12 +9,53 @@ use crate::template::value::TValue;
 
 /// Methods of `str` that templates may call.
 pub(crate) const METHODS: &[&str] = &[
-    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find",
-    "format", "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
-    "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join",
-    "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix", "removesuffix",
-    "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines",
-    "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "maketrans",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
+    "zfill",
 ];
 
 fn text(value: Option<TValue>, what: &str) -> Eval<Arc<str>> {
@@ -141,7 +182,9 @@ fn is(s: &str, name: &str) -> bool {
         "isdecimal" | "isdigit" => all(|c| c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric())),
         "isnumeric" => all(char::is_numeric),
         "isspace" => all(char::is_whitespace),
-        "isprintable" => s.chars().all(|c| c == ' ' || !(c.is_control() || c.is_whitespace())),
+        "isprintable" => s
+            .chars()
+            .all(|c| c == ' ' || !(c.is_control() || c.is_whitespace())),
         "islower" => s.chars().any(cased) && !s.chars().any(char::is_uppercase),
         "isupper" => s.chars().any(cased) && !s.chars().any(char::is_lowercase),
         "istitle" => s.chars().any(cased) && title(s) == s,
@@ -272,7 +315,13 @@ fn search(s: &str, name: &str, args: Args) -> Eval<TValue> {
     let [needle, start, end] = args.bind(name, ["sub", "start", "end"], 1)?;
     let needle = text(needle, "the argument")?;
     let length = i64::try_from(s.chars().count()).unwrap_or(i64::MAX);
-    let clamp = |i: i64| if i < 0 { (i + length).max(0) } else { i.min(length) };
+    let clamp = |i: i64| {
+        if i < 0 {
+            (i + length).max(0)
+        } else {
+            i.min(length)
+        }
+    };
     let start = clamp(count(start.filter(|v| !matches!(v, TValue::None)), 0)?);
     let end = clamp(count(end.filter(|v| !matches!(v, TValue::None)), length)?);
     let part: String = s
