@@ -1,3 +1,4 @@
 //! Tests of the whole, one binary.
 
+mod templates_golden;
 mod vectors_template;

@@ -147,7 +147,9 @@ impl<S: Scope> Template<S> {
     fn render_unchecked(&self, scope: &S) -> Result<Rendered, TemplateError> {
         let code = match self.program() {
             Program::Literal(_) | Program::Forbidden => {
-                return Ok(Rendered::Text(super::compile::plain_text(&self.inner.source)));
+                return Ok(Rendered::Text(super::compile::plain_text(
+                    &self.inner.source,
+                )));
             }
             Program::Code(code) => code,
         };

@@ -23,7 +23,7 @@ pub(crate) enum Stmt {
     /// `{{ … }}`
     Emit(Expr),
     If(Expr, Vec<Stmt>, Vec<Stmt>),
-    For(Box<For>),
+    For(Arc<For>),
     /// `{% set target = expr %}`
     Set(Target, Expr),
     /// `{% set name %}…{% endset %}`, perhaps through filters.

@@ -17,8 +17,17 @@ use crate::template::value::TValue;
 
 /// Methods that change a list or a dict in place.
 const MUTATORS: &[&str] = &[
-    "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault",
-    "sort", "update",
+    "append",
+    "clear",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
 ];
 
 /// Compiles a template.
@@ -104,7 +113,7 @@ impl Lowering<'_> {
                 self.body(&c.true_body)?,
                 self.body(&c.false_body)?,
             ),
-            S::ForLoop(f) => Stmt::For(Box::new(For {
+            S::ForLoop(f) => Stmt::For(Arc::new(For {
                 target: self.target(&f.target)?,
                 iter: self.expr(&f.iter)?,
                 filter: f.filter_expr.as_ref().map(|e| self.expr(e)).transpose()?,
@@ -238,9 +247,7 @@ impl Lowering<'_> {
                 self.mutates |= MUTATORS.contains(&a.name);
                 ExprKind::Attr(self.boxed(&a.expr)?, Arc::from(a.name))
             }
-            E::GetItem(i) => {
-                ExprKind::Item(self.boxed(&i.expr)?, self.boxed(&i.subscript_expr)?)
-            }
+            E::GetItem(i) => ExprKind::Item(self.boxed(&i.expr)?, self.boxed(&i.subscript_expr)?),
             E::Slice(s) => {
                 let mut bound = |e: &Option<E<'_>>| match e {
                     Some(e) => self.expr(e),

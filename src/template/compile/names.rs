@@ -36,7 +36,8 @@ impl Walk {
     }
 
     fn scoped(&mut self, names: &[&str], walk: impl FnOnce(&mut Self)) {
-        self.scopes.push(names.iter().map(|n| (*n).to_owned()).collect());
+        self.scopes
+            .push(names.iter().map(|n| (*n).to_owned()).collect());
         walk(self);
         self.scopes.pop();
     }

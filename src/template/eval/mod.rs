@@ -9,7 +9,7 @@ mod stmt;
 
 use std::sync::{Arc, Mutex};
 
-use super::compile::code::{Code, MacroCode};
+use super::compile::code::{Code, For, MacroCode};
 use super::config::Config;
 use super::error::{Eval, Fault};
 use super::value::TValue;
@@ -112,6 +112,8 @@ pub struct Loop {
     pub(crate) depth0: usize,
     pub(crate) previous: Option<TValue>,
     pub(crate) next: Option<TValue>,
+    /// The loop itself where it is recursive: `loop(items)` runs it again.
+    pub(crate) code: Option<Arc<For>>,
     /// What `loop.changed()` was last asked with.
     pub(crate) seen: Arc<Mutex<Option<Vec<TValue>>>>,
 }
