@@ -1,7 +1,5 @@
 //! Each of `tests/templates/*.txt` (a context, `---`, a template) and what it is evaluated to.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop, and say what it saw")]
-
 use std::sync::Arc;
 
 use lowcode::clock::Clock;

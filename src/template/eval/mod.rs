@@ -42,9 +42,11 @@ pub(crate) fn render(code: &Code, names: &dyn Names) -> Eval<String> {
         out: String::new(),
         depth: 0,
     };
-    for name in &code.reads {
+    for (name, at) in code.reads.iter().zip(&code.read_at) {
         if names.lookup(name).is_none() {
-            return Err(Fault::other(format!("`{name}` is not in scope")));
+            let mut fault = Fault::other(format!("`{name}` is not in scope"));
+            fault.offset = Some(*at);
+            return Err(fault);
         }
     }
     machine.body(&code.body)?;
