@@ -188,27 +188,10 @@ mod tests {
     use serde_json::json;
 
     use super::super::Authenticate as _;
-    use super::super::testing::{TestSession, authorized};
+    use super::super::testing::{OAUTH, TestSession, bearer as token, credentials as config};
     use super::*;
     use crate::component::testing::from_yaml;
     use crate::http::{Headers, Request};
-    use crate::message::FailureType;
-
-    const OAUTH: &str = "
-token_refresh_endpoint: https://auth.example.com/token
-client_id: \"{{ config['id'] }}\"
-client_secret: \"{{ config['secret'] }}\"
-refresh_token: R0
-";
-
-    fn config() -> Value {
-        json!({"id": "cid", "secret": "s&cret=1", "credentials": {"refresh_token": "R1"}})
-    }
-
-    fn token(oauth: &OAuthAuthenticator, session: &TestSession) -> Result<String, ComponentError> {
-        let parts = authorized(oauth, session)?;
-        Ok(parts.headers["Authorization"].as_str().unwrap().to_owned())
-    }
 
     #[test]
     fn one_token_is_got_and_kept_until_it_expires() {
@@ -354,50 +337,5 @@ send_refresh_request_as_query_params: true
             .map(|body| body.rsplit('=').next().unwrap().to_owned())
             .collect();
         assert_eq!(tokens, ["R1", "R2"]);
-    }
-
-    #[test]
-    fn an_endpoint_in_trouble_is_asked_again() {
-        let oauth: OAuthAuthenticator = from_yaml(OAUTH);
-        let answers = vec![
-            (500, json!({})),
-            (0, json!({})),
-            (429, json!({})),
-            (200, json!({"access_token": "T"})),
-        ];
-        let session = TestSession::new(config(), answers);
-        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T");
-        assert_eq!(session.config().clock().waited().as_secs(), 1 + 2 + 4);
-        let session = TestSession::new(config(), vec![(503, json!({})); 20]);
-        let error = token(&oauth, &session).unwrap_err();
-        assert_eq!(error.failure_type, FailureType::TransientError);
-        assert_eq!(session.config().clock().waited().as_secs(), 300);
-    }
-
-    #[test]
-    fn a_failure_says_who_has_to_act() {
-        let oauth: OAuthAuthenticator = from_yaml(OAUTH);
-        let failure = |status, answer| {
-            let session = TestSession::new(config(), vec![(status, answer)]);
-            token(&oauth, &session).unwrap_err()
-        };
-        let error = failure(400, json!({"error": "invalid_grant"}));
-        assert_eq!(error.failure_type, FailureType::ConfigError);
-        assert!(
-            error.message.ends_with("authenticate again: invalid_grant"),
-            "{error}"
-        );
-        let error = failure(401, json!({"error": "invalid_client"}));
-        assert_eq!(error.failure_type, FailureType::SystemError);
-        let error = failure(200, json!({"token": "x"}));
-        assert_eq!(
-            error.message,
-            "the answer of the token endpoint has no `access_token`"
-        );
-        let error = failure(200, json!({"access_token": "x", "expires_in": "soon"}));
-        assert!(
-            error.message.contains("expected a number of seconds"),
-            "{error}"
-        );
     }
 }

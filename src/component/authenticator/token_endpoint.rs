@@ -109,3 +109,58 @@ impl Refresh {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{OAUTH, TestSession, bearer as token, credentials as config};
+    use super::*;
+    use crate::component::testing::from_yaml;
+    use crate::message::FailureType;
+
+    #[test]
+    fn an_endpoint_in_trouble_is_asked_again() {
+        let oauth: OAuthAuthenticator = from_yaml(OAUTH);
+        let answers = vec![
+            (500, json!({})),
+            (0, json!({})),
+            (429, json!({})),
+            (200, json!({"access_token": "T"})),
+        ];
+        let session = TestSession::new(config(), answers);
+        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T");
+        assert_eq!(session.config().clock().waited().as_secs(), 1 + 2 + 4);
+        let session = TestSession::new(config(), vec![(503, json!({})); 20]);
+        let error = token(&oauth, &session).unwrap_err();
+        assert_eq!(error.failure_type, FailureType::TransientError);
+        assert_eq!(session.config().clock().waited().as_secs(), 300);
+    }
+
+    #[test]
+    fn a_failure_says_who_has_to_act() {
+        let oauth: OAuthAuthenticator = from_yaml(OAUTH);
+        let failure = |status, answer| {
+            let session = TestSession::new(config(), vec![(status, answer)]);
+            token(&oauth, &session).unwrap_err()
+        };
+        let error = failure(400, json!({"error": "invalid_grant"}));
+        assert_eq!(error.failure_type, FailureType::ConfigError);
+        assert!(
+            error.message.ends_with("authenticate again: invalid_grant"),
+            "{error}"
+        );
+        let error = failure(401, json!({"error": "invalid_client"}));
+        assert_eq!(error.failure_type, FailureType::SystemError);
+        let error = failure(200, json!({"token": "x"}));
+        assert_eq!(
+            error.message,
+            "the answer of the token endpoint has no `access_token`"
+        );
+        let error = failure(200, json!({"access_token": "x", "expires_in": "soon"}));
+        assert!(
+            error.message.contains("expected a number of seconds"),
+            "{error}"
+        );
+    }
+}
