@@ -1,4 +1,5 @@
 //! Tests of the whole, one binary.
 
+mod templates_golden;
 mod vectors_requests;
 mod vectors_template;

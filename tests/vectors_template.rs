@@ -2,6 +2,12 @@
 //!
 //! The vectors are not part of the package: without them the test says so and passes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may stop, and say what it saw"
+)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +19,9 @@ use lowcode::template::{
 };
 use serde_json::{Map, Value};
 
-/// What share of the answers was right when this was last looked at; it must not fall.
-const REACHED: f64 = 0.97;
+/// How many answers were wrong when this was last looked at; there must not be more.
+const WRONG_TEMPLATES: usize = 3;
+const WRONG_DATES: usize = 0;
 
 /// All names of a vector's context.
 struct Context {
@@ -35,11 +42,13 @@ impl Scope for Context {
 }
 
 fn vectors(name: &str) -> Option<Vec<Value>> {
-    #[expect(clippy::disallowed_methods, reason = "where the vectors lie is not the package's")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "where the vectors lie is not the package's"
+    )]
     let given = std::env::var_os("LOWCODE_CONFORMANCE").map(PathBuf::from);
-    let folder = given.unwrap_or_else(|| {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance")
-    });
+    let folder = given
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"));
     let path = folder.join("vectors").join(name);
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("SKIPPED: there is no {}", path.display());
@@ -61,7 +70,10 @@ fn map(value: &Value) -> Map<String, Value> {
 
 fn context(input: &Value) -> Context {
     let given = map(&input["context"]);
-    let config = given.get("config").cloned().unwrap_or_else(|| Map::new().into());
+    let config = given
+        .get("config")
+        .cloned()
+        .unwrap_or_else(|| Map::new().into());
     let names = given
         .iter()
         .map(|(name, value)| {
@@ -75,7 +87,10 @@ fn context(input: &Value) -> Context {
                 // Of names that differ in case only, a mapping keeps the last.
                 let mut known: Vec<(String, Value)> = Vec::new();
                 for (name, value) in map(fields) {
-                    match known.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(&name)) {
+                    match known
+                        .iter_mut()
+                        .find(|(n, _)| n.eq_ignore_ascii_case(&name))
+                    {
                         Some(old) => *old = (name, value),
                         None => known.push((name, value)),
                     }
@@ -95,7 +110,8 @@ fn context(input: &Value) -> Context {
 
 /// A literal in the writing of the vectors.
 fn written(literal: &Literal) -> Value {
-    let tagged = |tag: &str, value: Value| Value::Object([(tag.to_owned(), value)].into_iter().collect());
+    let tagged =
+        |tag: &str, value: Value| Value::Object([(tag.to_owned(), value)].into_iter().collect());
     let all = |items: &[Literal]| Value::Array(items.iter().map(written).collect());
     match literal {
         Literal::None => Value::Null,
@@ -108,9 +124,10 @@ fn written(literal: &Literal) -> Value {
         }
         Literal::Float(f) => Value::from(*f),
         Literal::Str(s) => Value::from(s.as_str()),
-        Literal::Bytes(b) => {
-            tagged("$bytes", b.iter().map(|b| char::from(*b)).collect::<String>().into())
-        }
+        Literal::Bytes(b) => tagged(
+            "$bytes",
+            b.iter().map(|b| char::from(*b)).collect::<String>().into(),
+        ),
         Literal::List(items) => all(items),
         Literal::Tuple(items) => tagged("$tuple", all(items)),
         Literal::Set(items) => {
@@ -128,7 +145,9 @@ fn written(literal: &Literal) -> Value {
                 .collect();
             named.map_or_else(
                 || {
-                    let pairs = pairs.iter().map(|(k, v)| vec![written(k), written(v)].into());
+                    let pairs = pairs
+                        .iter()
+                        .map(|(k, v)| vec![written(k), written(v)].into());
                     tagged("$dict", Value::Array(pairs.collect()))
                 },
                 Value::Object,
@@ -158,7 +177,10 @@ fn template(text: &str, input: &Value) -> Result<Template<Context>, String> {
 
 fn evaluate(kind: &str, input: &Value) -> Answer {
     let context = context(input);
-    let text = input["template"].as_str().or(input["condition"].as_str()).unwrap();
+    let text = input["template"]
+        .as_str()
+        .or(input["condition"].as_str())
+        .unwrap();
     let template = template(text, input)?;
     let literal = match kind {
         "boolean" => {
@@ -212,7 +234,8 @@ fn date(kind: &str, input: &Value) -> Answer {
                 let Some(text) = definition[key].as_str() else {
                     return Ok(None);
                 };
-                let template = Template::with(text, None, Arc::default()).map_err(|e| e.to_string())?;
+                let template =
+                    Template::with(text, None, Arc::default()).map_err(|e| e.to_string())?;
                 template.text(&scope).map(Some).map_err(|e| e.to_string())
             };
             datetime::min_max(
@@ -243,7 +266,7 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn hold(name: &str, answer: impl Fn(&str, &Value) -> Answer) {
+fn hold(name: &str, allowed: usize, answer: impl Fn(&str, &Value) -> Answer) {
     let Some(vectors) = vectors(name) else {
         return;
     };
@@ -258,35 +281,55 @@ fn hold(name: &str, answer: impl Fn(&str, &Value) -> Answer) {
         };
         if !right {
             let input = &vector["input"];
-            let brief: Vec<String> = ["template", "condition", "default", "value", "format", "datetime", "duration", "definition"]
-                .iter()
-                .filter(|k| !input[**k].is_null())
-                .map(|k| input[*k].to_string())
-                .collect();
+            let brief: Vec<String> = [
+                "template",
+                "condition",
+                "default",
+                "value",
+                "format",
+                "datetime",
+                "duration",
+                "definition",
+            ]
+            .iter()
+            .filter(|k| !input[**k].is_null())
+            .map(|k| input[*k].to_string())
+            .collect();
             wrong.push(format!(
                 "{} {kind} {} wanted {} got {}",
                 vector["source"].as_str().unwrap_or_default(),
                 brief.join(" | "),
-                vector.get("expect").map_or("an error".to_owned(), ToString::to_string),
+                vector
+                    .get("expect")
+                    .map_or("an error".to_owned(), ToString::to_string),
                 got.map_or_else(|e| format!("the error {e}"), |v| v.to_string()),
             ));
         }
     }
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     let rate = 1.0 - wrong.len() as f64 / vectors.len() as f64;
-    println!("{name}: {} of {} wrong ({:.2}% right)", wrong.len(), vectors.len(), rate * 100.0);
+    println!(
+        "{name}: {} of {} wrong ({:.2}% right)",
+        wrong.len(),
+        vectors.len(),
+        rate * 100.0
+    );
     for line in &wrong {
         println!("{line}");
     }
-    assert!(rate >= REACHED, "{name}: only {:.2}% are right", rate * 100.0);
+    assert!(
+        wrong.len() <= allowed,
+        "{name}: {} answers are wrong, {allowed} were",
+        wrong.len()
+    );
 }
 
 #[test]
 fn templates_give_the_references_answers() {
-    hold("interpolation.jsonl", evaluate);
+    hold("interpolation.jsonl", WRONG_TEMPLATES, evaluate);
 }
 
 #[test]
 fn dates_are_the_references() {
-    hold("datetime.jsonl", date);
+    hold("datetime.jsonl", WRONG_DATES, date);
 }

@@ -28,7 +28,9 @@ fn abs(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     match &value {
         TValue::Float(f) => Ok(TValue::Float(f.abs())),
         TValue::Object(o) => match &**o {
-            Object::Delta(d) => Ok(crate::template::datetime::Delta(d.0.saturating_abs()).into_value()),
+            Object::Delta(d) => {
+                Ok(crate::template::datetime::Delta(d.0.saturating_abs()).into_value())
+            }
             _ => Err(Fault::types("bad operand type for abs()")),
         },
         other => match other.as_big() {
@@ -55,9 +57,9 @@ fn round_filter(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> 
                 TValue::Float(f) => Ok(TValue::Float(round(*f, precision))),
                 other => match other.as_big() {
                     Some(big) => Ok(TValue::int(round_int(&big, precision))),
-                    None if other.is_undefined() => {
-                        Err(Fault::types("type Undefined doesn't define __round__ method"))
-                    }
+                    None if other.is_undefined() => Err(Fault::types(
+                        "type Undefined doesn't define __round__ method",
+                    )),
                     None => Err(Fault::types(format!(
                         "type `{}` doesn't define __round__ method",
                         other.type_name()

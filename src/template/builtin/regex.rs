@@ -211,7 +211,8 @@ fn parts(text: &str) -> Eval<Vec<Part>> {
                 let name = name
                     .strip_prefix('<')
                     .ok_or_else(|| Fault::other("missing <"))?;
-                name.parse().map_or_else(|_| Part::Named(name.to_owned()), Part::Group)
+                name.parse()
+                    .map_or_else(|_| Part::Named(name.to_owned()), Part::Group)
             }
             'n' | 't' | 'r' | 'a' | 'b' | 'f' | 'v' | '\\' => {
                 plain.push(match next {

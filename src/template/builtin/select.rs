@@ -84,9 +84,7 @@ fn select(value: &TValue, mut args: Args, keep: bool, by_attribute: bool) -> Eva
             None => item.clone(),
         };
         let passes = match test {
-            None => {
-                subject.truth()
-            }
+            None => subject.truth(),
             Some(test) => {
                 let args = Args {
                     pos: args.pos.clone(),

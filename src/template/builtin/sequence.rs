@@ -287,9 +287,7 @@ fn dictsort(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
         None | Some(Some("key")) => 0,
         Some(Some("value")) => 1,
         _ => {
-            return Err(Fault::other(
-                "you can only sort by either `key` or `value`",
-            ));
+            return Err(Fault::other("you can only sort by either `key` or `value`"));
         }
     };
     let TValue::Dict(d) = value.plain() else {
@@ -329,7 +327,10 @@ fn groupby(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     let mut groups: Vec<(TValue, TValue, Vec<TValue>)> = Vec::new();
     for (folded, pair) in items {
         let mut pair = pair.iterate()?.into_iter();
-        let (key, item) = (pair.next().unwrap_or_default(), pair.next().unwrap_or_default());
+        let (key, item) = (
+            pair.next().unwrap_or_default(),
+            pair.next().unwrap_or_default(),
+        );
         match groups.last_mut() {
             Some((last, _, group)) if compare::equal(last, &folded) => group.push(item),
             _ => groups.push((folded, key, vec![item])),

@@ -106,7 +106,9 @@ fn cased(value: &TValue, args: Args, method: &str) -> Eval<bool> {
 fn remainder(value: &TValue, by: &TValue, wanted: i64) -> Eval<bool> {
     use crate::template::compile::code::Operator;
     if let TValue::Str(_) = value {
-        return Err(Fault::types("not all arguments converted during string formatting"));
+        return Err(Fault::types(
+            "not all arguments converted during string formatting",
+        ));
     }
     let rest = operators::binary(Operator::Rem, value, by)?;
     Ok(rest.as_float() == Some(if wanted == 1 { 1.0 } else { 0.0 }))

@@ -121,7 +121,10 @@ fn write(out: &mut String, value: &TValue, style: &Style, depth: usize) -> Eval<
                 line(out, style, depth + 1);
                 match key {
                     TValue::Str(s) => write_text(out, s),
-                    TValue::None | TValue::Bool(_) | TValue::Int(_) | TValue::Big(_)
+                    TValue::None
+                    | TValue::Bool(_)
+                    | TValue::Int(_)
+                    | TValue::Big(_)
                     | TValue::Float(_) => {
                         out.push('"');
                         write(out, key, style, depth)?;

@@ -17,8 +17,17 @@ use crate::template::value::TValue;
 
 /// Methods that change a list or a dict in place.
 const MUTATORS: &[&str] = &[
-    "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault",
-    "sort", "update",
+    "append",
+    "clear",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
 ];
 
 /// Compiles a template.
@@ -49,10 +58,14 @@ pub(super) fn lower(text: &str) -> Result<Code, TemplateError> {
     let mut lowering = Lowering {
         source: text,
         mutates: false,
+        depth: 0,
     };
+    let body = lowering.body(&template.children)?;
+    let (reads, read_at) = names::undeclared(&template.children).into_iter().unzip();
     Ok(Code {
-        body: lowering.body(&template.children)?,
-        reads: names::undeclared(&template.children),
+        body,
+        reads,
+        read_at,
         mutates: lowering.mutates,
     })
 }
@@ -76,7 +89,11 @@ fn without_colons(source: &str) -> String {
 struct Lowering<'a> {
     source: &'a str,
     mutates: bool,
+    depth: usize,
 }
+
+/// How deep an expression may be: it is evaluated by recursion, on a thread's small stack.
+const MAX_DEPTH: usize = 150;
 
 type Lowered<T> = Result<T, TemplateError>;
 
@@ -104,7 +121,7 @@ impl Lowering<'_> {
                 self.body(&c.true_body)?,
                 self.body(&c.false_body)?,
             ),
-            S::ForLoop(f) => Stmt::For(Box::new(For {
+            S::ForLoop(f) => Stmt::For(Arc::new(For {
                 target: self.target(&f.target)?,
                 iter: self.expr(&f.iter)?,
                 filter: f.filter_expr.as_ref().map(|e| self.expr(e)).transpose()?,
@@ -226,6 +243,16 @@ impl Lowering<'_> {
     }
 
     fn expr(&mut self, expr: &ast::Expr<'_>) -> Lowered<Expr> {
+        if self.depth >= MAX_DEPTH {
+            return self.fault("the expression is too deep", expr.span());
+        }
+        self.depth += 1;
+        let lowered = self.expr_inside(expr);
+        self.depth -= 1;
+        lowered
+    }
+
+    fn expr_inside(&mut self, expr: &ast::Expr<'_>) -> Lowered<Expr> {
         use ast::Expr as E;
         let span = expr.span();
         let kind = match expr {
@@ -238,9 +265,7 @@ impl Lowering<'_> {
                 self.mutates |= MUTATORS.contains(&a.name);
                 ExprKind::Attr(self.boxed(&a.expr)?, Arc::from(a.name))
             }
-            E::GetItem(i) => {
-                ExprKind::Item(self.boxed(&i.expr)?, self.boxed(&i.subscript_expr)?)
-            }
+            E::GetItem(i) => ExprKind::Item(self.boxed(&i.expr)?, self.boxed(&i.subscript_expr)?),
             E::Slice(s) => {
                 let mut bound = |e: &Option<E<'_>>| match e {
                     Some(e) => self.expr(e),

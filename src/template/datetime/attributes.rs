@@ -10,13 +10,38 @@ use crate::template::python::repr;
 use crate::template::value::{Object, TValue};
 
 const DATE_METHODS: &[&str] = &[
-    "strftime", "isoformat", "replace", "weekday", "isoweekday", "isocalendar", "toordinal",
-    "ctime", "timetuple", "__format__", "fromisoformat", "today",
+    "strftime",
+    "isoformat",
+    "replace",
+    "weekday",
+    "isoweekday",
+    "isocalendar",
+    "toordinal",
+    "ctime",
+    "timetuple",
+    "__format__",
+    "fromisoformat",
+    "today",
 ];
 const DATETIME_METHODS: &[&str] = &[
-    "strftime", "isoformat", "replace", "weekday", "isoweekday", "isocalendar", "toordinal",
-    "ctime", "timestamp", "date", "time", "timetz", "astimezone", "utcoffset", "tzname", "strptime",
-    "fromtimestamp", "fromisoformat",
+    "strftime",
+    "isoformat",
+    "replace",
+    "weekday",
+    "isoweekday",
+    "isocalendar",
+    "toordinal",
+    "ctime",
+    "timestamp",
+    "date",
+    "time",
+    "timetz",
+    "astimezone",
+    "utcoffset",
+    "tzname",
+    "strptime",
+    "fromtimestamp",
+    "fromisoformat",
 ];
 
 /// Whether the Python type has such a method.
@@ -174,7 +199,10 @@ fn of_date(d: Date, name: &str, args: Args) -> Eval<TValue> {
             Ok(TValue::from(strftime(&d.midnight(), &format)))
         }
         "isoformat" => args.none(name).map(|()| TValue::from(d.iso())),
-        "ctime" => Ok(TValue::from(strftime(&d.midnight(), "%a %b %e %H:%M:%S %Y"))),
+        "ctime" => Ok(TValue::from(strftime(
+            &d.midnight(),
+            "%a %b %e %H:%M:%S %Y",
+        ))),
         "replace" => {
             let [year, month, day] = args.bind(name, ["year", "month", "day"], 0)?;
             replaced(d.0, year, month, day).map(|d| Date(d).into_value())
@@ -281,7 +309,14 @@ fn isoformat(d: &DateTime, separator: char, spec: Option<&str>) -> Eval<TValue> 
 
 fn replace(d: &DateTime, args: Args) -> Eval<TValue> {
     let names = [
-        "year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo",
+        "year",
+        "month",
+        "day",
+        "hour",
+        "minute",
+        "second",
+        "microsecond",
+        "tzinfo",
     ];
     let [year, month, day, hour, minute, second, micros, zone] = args.bind("replace", names, 0)?;
     let date = replaced(d.local.date(), year, month, day)?;

@@ -104,9 +104,8 @@ impl Duration {
                     "fractions of years and months cannot be added to a date",
                 ));
             }
-            let months = (f64::from(at.year()) + self.years) * 12.0
-                + f64::from(at.month0())
-                + self.months;
+            let months =
+                (f64::from(at.year()) + self.years) * 12.0 + f64::from(at.month0()) + self.months;
             let months = months.to_i64().ok_or_else(range)?;
             let year = i32::try_from(months.div_euclid(12)).map_err(|_| range())?;
             let month = u32::try_from(months.rem_euclid(12)).map_err(|_| range())? + 1;

@@ -58,7 +58,10 @@ fn date(text: &str) -> Option<(NaiveDate, &str)> {
             rest = rest.get(1..)?;
         }
         let weekday = Weekday::try_from(u8::try_from(day.checked_sub(1)?).ok()?).ok()?;
-        return Some((NaiveDate::from_isoywd_opt(year, number_of_week, weekday)?, rest));
+        return Some((
+            NaiveDate::from_isoywd_opt(year, number_of_week, weekday)?,
+            rest,
+        ));
     }
     if let Some(month) = rest.get(..2).and_then(number) {
         let after = rest.get(2..)?;

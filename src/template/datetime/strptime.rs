@@ -72,7 +72,11 @@ fn run(text: &[char], at: usize, format: &[char], f: usize, found: &mut Found) -
         while format.get(f).is_some_and(|c| c.is_whitespace()) {
             f += 1;
         }
-        let blanks = text.get(at..)?.iter().take_while(|c| c.is_whitespace()).count();
+        let blanks = text
+            .get(at..)?
+            .iter()
+            .take_while(|c| c.is_whitespace())
+            .count();
         return (1..=blanks)
             .rev()
             .find_map(|n| run(text, at + n, format, f, found));
@@ -276,11 +280,7 @@ fn day(found: &Found) -> Option<NaiveDate> {
     {
         return by_week(year, week, weekday, sunday_first);
     }
-    let day = civil(
-        year,
-        found.month.unwrap_or(1),
-        found.day.unwrap_or(1),
-    )?;
+    let day = civil(year, found.month.unwrap_or(1), found.day.unwrap_or(1))?;
     if leap { civil(1900, 2, 29) } else { Some(day) }
 }
 

@@ -32,10 +32,12 @@ pub(crate) fn has_method(value: &TValue, name: &str) -> bool {
             Object::Mapping(m) if m.is_mapping() => {
                 matches!(name, "get" | "items" | "keys" | "values")
             }
-            Object::Mapping(m) => containers::DICT_METHODS.contains(&name) && {
-                // A lazy document may be a list: only then is it worth a look at all of it.
-                name == "get" || has_method(&m.plain(), name)
-            },
+            Object::Mapping(m) => {
+                containers::DICT_METHODS.contains(&name) && {
+                    // A lazy document may be a list: only then is it worth a look at all of it.
+                    name == "get" || has_method(&m.plain(), name)
+                }
+            }
             Object::DateTime(_)
             | Object::Date(_)
             | Object::Time(_)
@@ -255,6 +257,16 @@ impl Machine<'_> {
                 Object::Function(function) => return (function.call)(self, args),
                 Object::Method(of, name) => return apply_method(of, name, args),
                 Object::Macro(m) => return self.call_macro(m, args),
+                Object::Loop(Loop {
+                    code: Some(code),
+                    depth0,
+                    ..
+                }) => {
+                    let items = args.one("loop", "iterable")?.iterate()?;
+                    return self
+                        .deeper(|m| m.captured(|m| m.for_loop(code, items, depth0 + 1)))
+                        .map(TValue::from);
+                }
                 Object::Joiner(separator, used) => {
                     args.none("joiner")?;
                     let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::call::{Callee, attribute};
 use super::{Args, Machine, get_attr, get_item};
 use crate::template::builtin::global;
-use crate::template::compile::code::{
-    Arg, Call, Comparison, Expr, ExprKind, FilterCall, TestCall,
-};
+use crate::template::compile::code::{Arg, Call, Comparison, Expr, ExprKind, FilterCall, TestCall};
 use crate::template::error::{Eval, Fault};
 use crate::template::python::{compare, operators, repr};
 use crate::template::value::{Dict, Key, Object, TValue};

@@ -76,11 +76,11 @@ fn float_with_int(f: f64, i: &BigInt) -> Option<Ordering> {
             Ordering::Less
         });
     };
-    Some(whole.cmp(i).then_with(|| {
-        f.fract()
-            .partial_cmp(&0.0)
-            .unwrap_or(Ordering::Equal)
-    }))
+    Some(
+        whole
+            .cmp(i)
+            .then_with(|| f.fract().partial_cmp(&0.0).unwrap_or(Ordering::Equal)),
+    )
 }
 
 /// Python's order, or a `TypeError`. `None` is the order of NaN.

@@ -15,7 +15,16 @@ pub(crate) const LIST_METHODS: &[&str] = &[
 
 /// Methods of `dict`.
 pub(crate) const DICT_METHODS: &[&str] = &[
-    "clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update",
+    "clear",
+    "copy",
+    "fromkeys",
+    "get",
+    "items",
+    "keys",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
     "values",
 ];
 
@@ -81,7 +90,11 @@ pub(crate) fn call_list(l: &Arc<Shared<Vec<TValue>>>, name: &str, args: Args) ->
             let at = int(&at.unwrap_or_default())?;
             l.update(|l| {
                 let length = i64::try_from(l.len()).unwrap_or(i64::MAX);
-                let at = if at < 0 { (at + length).max(0) } else { at.min(length) };
+                let at = if at < 0 {
+                    (at + length).max(0)
+                } else {
+                    at.min(length)
+                };
                 l.insert(usize::try_from(at).unwrap_or(0), value.unwrap_or_default());
             });
         }

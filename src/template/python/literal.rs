@@ -63,7 +63,10 @@ impl PyType {
         matches!(
             (self, literal),
             (Self::Str, Literal::Str(_))
-                | (Self::Int, Literal::Int(_) | Literal::BigInt(_) | Literal::Bool(_))
+                | (
+                    Self::Int,
+                    Literal::Int(_) | Literal::BigInt(_) | Literal::Bool(_)
+                )
                 | (Self::Float, Literal::Float(_))
                 | (Self::Bool, Literal::Bool(_))
                 | (Self::List, Literal::List(_))
@@ -249,7 +252,10 @@ pub(crate) fn parse(text: &str) -> Option<Literal> {
     if word && !starts_like_literal(start) {
         return None;
     }
-    if matches!(first, b'/' | b'<' | b'>' | b'&' | b'?' | b'%' | b'@' | b'*' | b'=' | b'|' | b'$' | b'!') {
+    if matches!(
+        first,
+        b'/' | b'<' | b'>' | b'&' | b'?' | b'%' | b'@' | b'*' | b'=' | b'|' | b'$' | b'!'
+    ) {
         return None;
     }
     parser::parse(start)
@@ -268,5 +274,9 @@ fn starts_like_literal(text: &str) -> bool {
         word.to_ascii_lowercase().as_str(),
         "b" | "r" | "u" | "br" | "rb"
     );
-    prefix && text.chars().nth(word.len()).is_some_and(|c| matches!(c, '\'' | '"'))
+    prefix
+        && text
+            .chars()
+            .nth(word.len())
+            .is_some_and(|c| matches!(c, '\'' | '"'))
 }

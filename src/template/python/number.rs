@@ -74,23 +74,22 @@ pub(crate) fn float_from_text(text: &str) -> Option<f64> {
 /// Python's `int(value)` of a number.
 pub(crate) fn int_of(value: &TValue) -> Eval<TValue> {
     match value {
-        TValue::Float(f) if f.is_finite() => Ok(TValue::int(
-            BigInt::from_f64(f.trunc()).unwrap_or_default(),
+        TValue::Float(f) if f.is_finite() => {
+            Ok(TValue::int(BigInt::from_f64(f.trunc()).unwrap_or_default()))
+        }
+        TValue::Float(_) => Err(Fault::other(
+            "cannot convert float infinity or NaN to integer",
         )),
-        TValue::Float(_) => Err(Fault::other("cannot convert float infinity or NaN to integer")),
         TValue::Str(s) => int_from_text(s, 10)
             .map(TValue::int)
             .ok_or_else(|| Fault::other("invalid literal for int()")),
-        other => other
-            .as_big()
-            .map(TValue::int)
-            .ok_or_else(|| {
-                if other.is_undefined() {
-                    other.use_fault()
-                } else {
-                    Fault::types("int() argument must be a string or a number")
-                }
-            }),
+        other => other.as_big().map(TValue::int).ok_or_else(|| {
+            if other.is_undefined() {
+                other.use_fault()
+            } else {
+                Fault::types("int() argument must be a string or a number")
+            }
+        }),
     }
 }
 

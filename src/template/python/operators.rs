@@ -50,17 +50,13 @@ pub(crate) fn binary(op: Operator, a: &TValue, b: &TValue) -> Eval<TValue> {
         (Operator::Add, V::List(x), V::List(y)) => {
             Some(Ok(TValue::list([&**x.get(), &**y.get()].concat())))
         }
-        (Operator::Add, V::Tuple(x), V::Tuple(y)) => {
-            Some(Ok(TValue::tuple([&**x, &**y].concat())))
-        }
+        (Operator::Add, V::Tuple(x), V::Tuple(y)) => Some(Ok(TValue::tuple([&**x, &**y].concat()))),
         (Operator::Mul, V::Str(_) | V::List(_) | V::Tuple(_), _) => repeat(a, b),
         (Operator::Mul, _, V::Str(_) | V::List(_) | V::Tuple(_)) => repeat(b, a),
         (Operator::Add | Operator::Sub, V::Object(x), _) => {
             datetime::add(x, b, op == Operator::Sub)
         }
-        (Operator::Mul | Operator::Div | Operator::FloorDiv, V::Object(x), _) => {
-            scaled(op, x, b)
-        }
+        (Operator::Mul | Operator::Div | Operator::FloorDiv, V::Object(x), _) => scaled(op, x, b),
         (Operator::Mul, _, V::Object(y)) => scaled(op, y, a),
         _ => numbers(op, a, b),
     };
@@ -188,20 +184,26 @@ fn integers(op: Operator, x: &BigInt, y: &BigInt) -> Eval<TValue> {
         Operator::FloorDiv => floor_div(x, y),
         Operator::Rem => x - floor_div(x, y) * y,
         Operator::Div => {
-            let (x, y) = (x.to_f64().unwrap_or(f64::NAN), y.to_f64().unwrap_or(f64::NAN));
+            let (x, y) = (
+                x.to_f64().unwrap_or(f64::NAN),
+                y.to_f64().unwrap_or(f64::NAN),
+            );
             return Ok(TValue::Float(x / y));
         }
         Operator::Pow => {
             if y.is_negative() {
                 if x.is_zero() {
-                    return Err(Fault::other(
-                        "0.0 cannot be raised to a negative power",
-                    ));
+                    return Err(Fault::other("0.0 cannot be raised to a negative power"));
                 }
-                let (x, y) = (x.to_f64().unwrap_or(f64::NAN), y.to_f64().unwrap_or(f64::NAN));
+                let (x, y) = (
+                    x.to_f64().unwrap_or(f64::NAN),
+                    y.to_f64().unwrap_or(f64::NAN),
+                );
                 return Ok(TValue::Float(x.powf(y)));
             }
-            let exponent = y.to_u32().filter(|e| x.bits().saturating_mul(u64::from(*e)) < MAX_BITS);
+            let exponent = y
+                .to_u32()
+                .filter(|e| x.bits().saturating_mul(u64::from(*e)) < MAX_BITS);
             match exponent {
                 Some(e) => x.pow(e),
                 None if x.bits() <= 1 => {

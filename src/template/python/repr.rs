@@ -127,10 +127,7 @@ impl Object {
             Self::Duration(d) => d.repr(),
             Self::Function(f) => format!("<function {}>", f.name),
             Self::Method(of, name) => {
-                format!(
-                    "<built-in method {name} of {} object>",
-                    of.type_name()
-                )
+                format!("<built-in method {name} of {} object>", of.type_name())
             }
             Self::Macro(m) => format!("<Macro {}>", {
                 let mut name = String::new();
@@ -177,11 +174,13 @@ fn printable(c: char) -> bool {
     match c {
         ' ' => true,
         c if c.is_ascii() => !c.is_ascii_control(),
-        c => !(c.is_control()
-            || c.is_whitespace()
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        c => {
+            !(c.is_control()
+                || c.is_whitespace()
+                || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
-                | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' | '\u{fffe}' | '\u{ffff}')),
+                | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' | '\u{fffe}' | '\u{ffff}'))
+        }
     }
 }
 

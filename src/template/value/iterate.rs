@@ -37,9 +37,8 @@ impl TValue {
 
     /// Its items, or Python's error.
     pub(crate) fn iterate(&self) -> Eval<Vec<TValue>> {
-        self.items().ok_or_else(|| {
-            Fault::types(format!("`{}` object is not iterable", self.type_name()))
-        })
+        self.items()
+            .ok_or_else(|| Fault::types(format!("`{}` object is not iterable", self.type_name())))
     }
 
     /// Python's `len()`.
@@ -80,8 +79,8 @@ impl TValue {
             }
             (Self::Object(o), _) => match &**o {
                 Object::Mapping(m) => match key {
-                    Self::Str(k) if m.is_mapping() => m.get(k),
-                    Self::Str(k) => m.get(k).or_else(|| m.plain().item(key)),
+                    // Whatever a lazy document is, only a mapping has items by text.
+                    Self::Str(k) => m.get(k),
                     _ => m.plain().item(key),
                 },
                 Object::Namespace(d) => match key {
@@ -124,11 +123,21 @@ impl TValue {
             Self::List(l) => {
                 let items = l.get();
                 let picked = pick(items.len())?;
-                Self::list(picked.iter().filter_map(|i| items.get(*i).cloned()).collect())
+                Self::list(
+                    picked
+                        .iter()
+                        .filter_map(|i| items.get(*i).cloned())
+                        .collect(),
+                )
             }
             Self::Tuple(items) => {
                 let picked = pick(items.len())?;
-                Self::tuple(picked.iter().filter_map(|i| items.get(*i).cloned()).collect())
+                Self::tuple(
+                    picked
+                        .iter()
+                        .filter_map(|i| items.get(*i).cloned())
+                        .collect(),
+                )
             }
             Self::Bytes(b) => {
                 let picked = pick(b.len())?;
@@ -175,9 +184,10 @@ fn slice_indices(len: usize, start: &TValue, stop: &TValue, step: &TValue) -> Ev
         match value {
             TValue::None => Ok(None),
             TValue::Missing | TValue::Undefined(_) => Err(Fault::types("slice index is undefined")),
-            other => other.as_int().map(Some).ok_or_else(|| {
-                Fault::types("slice indices must be integers or None")
-            }),
+            other => other
+                .as_int()
+                .map(Some)
+                .ok_or_else(|| Fault::types("slice indices must be integers or None")),
         }
     };
     let len = i64::try_from(len).unwrap_or(i64::MAX);

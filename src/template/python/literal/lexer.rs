@@ -50,7 +50,11 @@ impl Lexer {
             match c {
                 ' ' | '\t' | '\x0c' => self.at += 1,
                 '\n' | '\r' => {
-                    self.at += if c == '\r' && self.peek(1) == Some('\n') { 2 } else { 1 };
+                    self.at += if c == '\r' && self.peek(1) == Some('\n') {
+                        2
+                    } else {
+                        1
+                    };
                     if self.depth == 0 {
                         if !self.tokens.is_empty() {
                             self.tokens.push(Token::Newline);
@@ -112,7 +116,10 @@ impl Lexer {
 
     fn word(&mut self) -> Option<()> {
         let start = self.at;
-        while self.peek(0).is_some_and(|c| c.is_alphanumeric() || c == '_') {
+        while self
+            .peek(0)
+            .is_some_and(|c| c.is_alphanumeric() || c == '_')
+        {
             self.at += 1;
         }
         let word: String = self.chars.get(start..self.at)?.iter().collect();
@@ -264,7 +271,11 @@ impl Lexer {
             }
         }
         self.tokens.push(Token::Value(if bytes {
-            Literal::Bytes(text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect())
+            Literal::Bytes(
+                text.chars()
+                    .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+                    .collect(),
+            )
         } else {
             Literal::Str(text)
         }));

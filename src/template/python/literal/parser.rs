@@ -88,10 +88,10 @@ impl Parser {
                 Some(value)
             }
             (Literal::Float(f), true) => Some(Literal::Float(-f)),
-            (Literal::Int(i), true) => Some(
-                i.checked_neg()
-                    .map_or_else(|| Literal::BigInt(-num_bigint::BigInt::from(i)), Literal::Int),
-            ),
+            (Literal::Int(i), true) => Some(i.checked_neg().map_or_else(
+                || Literal::BigInt(-num_bigint::BigInt::from(i)),
+                Literal::Int,
+            )),
             (Literal::BigInt(b), true) => {
                 use num_traits::ToPrimitive as _;
                 let b = -b;
@@ -224,7 +224,9 @@ fn key(literal: &Literal) -> Option<Key> {
             Key::new(literal.to_value()).ok()
         }
         // `...` is like nothing else.
-        Literal::Ellipsis => Key::new(crate::template::datetime::Delta::default().into_value()).ok(),
+        Literal::Ellipsis => {
+            Key::new(crate::template::datetime::Delta::default().into_value()).ok()
+        }
         other => Key::new(other.to_value()).ok(),
     }
 }
