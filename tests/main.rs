@@ -11,6 +11,7 @@ mod layers;
 mod manifests;
 mod readme;
 mod support;
+mod templates_golden;
 mod vectors_records;
 mod vectors_requests;
 mod vectors_template;
