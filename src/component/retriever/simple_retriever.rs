@@ -109,3 +109,69 @@ impl SimpleRetriever {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::component::fragment::from_yaml;
+
+    const YAML: &str = "
+requester: {type: HttpRequester, url_base: 'https://a.example', path: /x}
+record_selector:
+  type: RecordSelector
+  extractor: {type: DpathExtractor, field_path: [data]}
+paginator:
+  type: DefaultPaginator
+  page_token_option: {type: RequestOption, inject_into: request_parameter, field_name: page}
+  pagination_strategy: {type: PageIncrement, start_from_page: 1}
+partition_router:
+  - type: ListPartitionRouter
+    cursor_field: a
+    values: [x]
+    request_option: {type: RequestOption, inject_into: request_parameter, field_name: KEY}
+  - type: ListPartitionRouter
+    cursor_field: b
+    values: [y]
+    request_option: {type: RequestOption, inject_into: request_parameter, field_name: same}
+  - type: ListPartitionRouter
+    cursor_field: a
+    values: [x]
+    request_option: {type: RequestOption, inject_into: request_parameter, field_name: same}
+";
+
+    fn params(yaml: &str, token: Option<Value>) -> Result<Value, ComponentError> {
+        let retriever: SimpleRetriever = from_yaml(yaml);
+        let mut slice = StreamSlice::default();
+        slice.partition.insert("a".to_owned(), json!("x"));
+        slice.partition.insert("b".to_owned(), json!("y"));
+        let config = Config::new(json!({}), Arc::new(Clock::system()));
+        let parts = retriever.request_parts(&Arc::new(slice), token.as_ref(), &config)?;
+        Ok(parts.params.into())
+    }
+
+    #[test]
+    fn of_equal_keys_the_first_router_counts() {
+        let yaml = YAML.replace("KEY", "a");
+        assert_eq!(
+            params(&yaml, Some(json!(2))).unwrap(),
+            json!({"page": 2, "same": "y", "a": "x"})
+        );
+    }
+
+    #[test]
+    fn a_router_must_not_set_what_the_paginator_sets() {
+        let error = params(&YAML.replace("KEY", "page"), Some(json!(2))).unwrap_err();
+        assert!(error.message.contains("set twice"), "{error}");
+    }
+
+    #[test]
+    fn routers_may_speak_in_the_first_request_alone() {
+        let yaml = YAML.replace("KEY", "a");
+        let yaml = format!("{yaml}ignore_stream_slicer_parameters_on_paginated_requests: true\n");
+        assert_eq!(params(&yaml, Some(json!(2))).unwrap(), json!({"page": 2}));
+        assert_eq!(params(&yaml, None).unwrap(), json!({"same": "y", "a": "x"}));
+    }
+}
