@@ -17,26 +17,6 @@ pub trait Lazy: Send + Sync + Debug {
     fn whole(&self) -> Value;
 }
 
-impl Lazy for Text {
-    fn get(&self, key: &str) -> Option<Value> {
-        Text::get(self, key).map(|text| text.value())
-    }
-
-    fn whole(&self) -> Value {
-        self.value()
-    }
-}
-
-impl Lazy for Data {
-    fn get(&self, key: &str) -> Option<Value> {
-        Data::get(self, key)
-    }
-
-    fn whole(&self) -> Value {
-        self.to_value()
-    }
-}
-
 /// A template's view of `v`: a key is parsed when it is read.
 #[must_use]
 pub fn lazy(v: Arc<dyn Lazy>) -> TValue {
