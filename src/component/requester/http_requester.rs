@@ -341,6 +341,17 @@ mod tests {
     }
 
     #[test]
+    fn keys_and_values_know_their_parameters() {
+        let yaml = "
+            type: HttpRequester
+            $parameters: {k: v}
+            url: https://a.example
+            request_parameters: {\"p-{{ parameters['k'] }}\": \"{{ parameters['k'] }}\"}
+        ";
+        assert_eq!(request(yaml).url, "https://a.example/?p-v=v");
+    }
+
+    #[test]
     fn shares_must_not_collide() {
         let mut extra = RequestParts::default();
         extra.params.insert("limit".to_owned(), json!(5));

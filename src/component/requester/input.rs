@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -89,17 +90,23 @@ impl<'de, S: Scope> Deserialize<'de> for Fields<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (here, IgnoredAny) = located(deserializer)?;
         let here = here.ok_or_else(|| serde::de::Error::custom("expected a manifest"))?;
-        if here.node.as_map().is_some() {
-            here.decode::<Pairs<S>, _>()
-                .map(|pairs| Self::Mapping(pairs.0))
-        } else {
-            here.decode::<Template<S>, _>().map(Self::Text)
-        }
+        let Some(written) = here.node.as_map() else {
+            return here.decode::<Template<S>, _>().map(Self::Text);
+        };
+        let pairs = here.decode::<Pairs<S>, D::Error>()?.0.into_iter();
+        // A key that is decoded by itself would not know the component's parameters.
+        let pairs = pairs.map(|(key, value)| {
+            let at = written.get(key.as_str()).map(|entry| entry.key_at.clone());
+            let key = Template::with(&key, at, Arc::clone(&here.parameters))
+                .map_err(serde::de::Error::custom)?;
+            Ok((key, value))
+        });
+        pairs.collect::<Result<_, _>>().map(Self::Mapping)
     }
 }
 
 /// A mapping in the order in which it is written.
-struct Pairs<S>(Vec<(Template<S>, Template<S>)>);
+struct Pairs<S>(Vec<(String, Template<S>)>);
 
 impl<'de, S: Scope> Deserialize<'de> for Pairs<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
