@@ -2,6 +2,12 @@
 //!
 //! The vectors are not part of the package: without them the test says so and passes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may stop, and say what it saw"
+)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +19,9 @@ use lowcode::template::{
 };
 use serde_json::{Map, Value};
 
-/// What share of the answers was right when this was last looked at; it must not fall.
-const REACHED: f64 = 0.97;
+/// How many answers were wrong when this was last looked at; there must not be more.
+const WRONG_TEMPLATES: usize = 3;
+const WRONG_DATES: usize = 0;
 
 /// All names of a vector's context.
 struct Context {
@@ -259,7 +266,7 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn hold(name: &str, answer: impl Fn(&str, &Value) -> Answer) {
+fn hold(name: &str, allowed: usize, answer: impl Fn(&str, &Value) -> Answer) {
     let Some(vectors) = vectors(name) else {
         return;
     };
@@ -311,18 +318,18 @@ fn hold(name: &str, answer: impl Fn(&str, &Value) -> Answer) {
         println!("{line}");
     }
     assert!(
-        rate >= REACHED,
-        "{name}: only {:.2}% are right",
-        rate * 100.0
+        wrong.len() <= allowed,
+        "{name}: {} answers are wrong, {allowed} were",
+        wrong.len()
     );
 }
 
 #[test]
 fn templates_give_the_references_answers() {
-    hold("interpolation.jsonl", evaluate);
+    hold("interpolation.jsonl", WRONG_TEMPLATES, evaluate);
 }
 
 #[test]
 fn dates_are_the_references() {
-    hold("datetime.jsonl", date);
+    hold("datetime.jsonl", WRONG_DATES, date);
 }

@@ -6,7 +6,7 @@ use crate::manifest::{NodeValue, Raw};
 
 /// The value of a field that is not known yet: an error where it stands, unless it is empty.
 #[derive(Debug)]
-pub(super) struct Unknown;
+pub(crate) struct Unknown;
 
 impl<'de> Deserialize<'de> for Unknown {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

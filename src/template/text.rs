@@ -369,3 +369,68 @@ pub(crate) fn context<S: Scope>() -> Vec<&'static str> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::template::lazy::{Lazy, lazy};
+    use crate::template::scope::{ConfigOnly, Record};
+
+    fn config() -> Config {
+        Config::new(json!({"a": 1}), Arc::new(Clock::new(Some(0), 0.0)))
+    }
+
+    #[test]
+    fn it_says_what_it_reads_under_any_name() {
+        let t = Template::<ConfigOnly>::new("{{ stream_interval.x or now_utc() }}").unwrap();
+        assert!(t.reads("stream_slice") && t.reads("stream_partition"));
+        assert!(!t.reads("now_utc") && !t.reads("record") && !t.reads_only_config());
+        let t = Template::<ConfigOnly>::new("{% for r in config %}{{ r }}{% endfor %}").unwrap();
+        assert!(t.reads_only_config() && t.reads("config") && !t.reads("r"));
+    }
+
+    /// A record that may be asked for `x` alone.
+    #[derive(Debug)]
+    struct OnlyX;
+
+    impl Lazy for OnlyX {
+        fn get(&self, key: &str) -> Option<Value> {
+            assert_eq!(key, "x", "only `x` is needed");
+            Some(json!({"y": [1]}))
+        }
+
+        fn whole(&self) -> Value {
+            panic!("nothing needs all of it")
+        }
+    }
+
+    #[test]
+    fn a_lazy_record_gives_the_asked_field_and_no_more() {
+        let scope = Record::new(config(), lazy(Arc::new(OnlyX)), TValue::None, None);
+        for text in ["{{ record.x.y[0] }}", "{{ record['x']['y'][0] }}"] {
+            let t = Template::new(text).unwrap();
+            assert_eq!(t.eval(&scope).unwrap(), Literal::Int(1), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_template_decodes_from_any_scalar_and_a_broken_one_does_not() {
+        let text = |json: &str| {
+            serde_json::from_str::<Template<ConfigOnly>>(json).map(|t| t.source().to_owned())
+        };
+        assert_eq!(text("true").unwrap(), "True");
+        assert_eq!(text("1.0").unwrap(), "1.0");
+        let error = text("\"a{{ config. }}\"").unwrap_err().to_string();
+        assert!(error.contains("at offset 12"), "{error}");
+    }
+
+    #[test]
+    fn an_endless_expression_is_an_error() {
+        let text = format!("{{{{ {} }}}}", vec!["1"; 1000].join(" + "));
+        let error = Template::<ConfigOnly>::new(&text).unwrap_err();
+        assert!(error.message().contains("too deep"), "{error}");
+    }
+}

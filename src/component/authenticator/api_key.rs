@@ -94,7 +94,9 @@ mod tests {
     }
 
     fn option(inject_into: &str) -> String {
-        format!("inject_into: {{type: RequestOption, inject_into: {inject_into}, field_name: X-Key}}")
+        format!(
+            "inject_into: {{type: RequestOption, inject_into: {inject_into}, field_name: X-Key}}"
+        )
     }
 
     #[test]
@@ -102,8 +104,14 @@ mod tests {
         let expected = json!({"X-Key": "a-long-key"});
         assert_eq!(Value::Object(parts("header: X-Key").headers), expected);
         assert_eq!(Value::Object(parts(&option("header")).headers), expected);
-        assert_eq!(Value::Object(parts(&option("request_parameter")).params), expected);
-        assert_eq!(Value::Object(parts(&option("body_json")).body_json), expected);
+        assert_eq!(
+            Value::Object(parts(&option("request_parameter")).params),
+            expected
+        );
+        assert_eq!(
+            Value::Object(parts(&option("body_json")).body_json),
+            expected
+        );
         match parts(&option("body_data")).body_data {
             Some(BodyData::Form(form)) => assert_eq!(Value::Object(form), expected),
             other => panic!("no form: {other:?}"),

@@ -60,7 +60,10 @@ mod tests {
             "{username: \"{{ config['user'] }}\", password: \"{{ config['password'] }}\"}",
         );
         let parts = authorized(&both, &session).unwrap();
-        assert_eq!(parts.headers["Authorization"], "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(
+            parts.headers["Authorization"],
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        );
         let name: BasicHttpAuthenticator = from_yaml("username: key");
         let parts = authorized(&name, &session).unwrap();
         assert_eq!(parts.headers["Authorization"], "Basic a2V5Og==");

@@ -95,7 +95,10 @@ mod tests {
     #[test]
     fn lifetimes_are_seconds_or_instants() {
         assert_eq!(expiry(&json!(60), false, MARCH), Some(MARCH + 60_000_000));
-        assert_eq!(expiry(&json!("60.9"), false, MARCH), Some(MARCH + 60_000_000));
+        assert_eq!(
+            expiry(&json!("60.9"), false, MARCH),
+            Some(MARCH + 60_000_000)
+        );
         assert_eq!(expiry(&json!("2025-03-01"), true, 0), Some(MARCH));
         assert_eq!(expiry(&json!("tomorrow"), false, MARCH), None);
         assert_eq!(expiry(&json!(1e300), false, MARCH), Some(i64::MAX));

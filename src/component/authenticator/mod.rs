@@ -15,6 +15,7 @@ mod selective;
 mod session;
 #[cfg(test)]
 pub(super) mod testing;
+mod token_endpoint;
 
 pub use api_key::ApiKeyAuthenticator;
 pub use basic_http::BasicHttpAuthenticator;

@@ -84,7 +84,11 @@ pub struct OAuthAuthenticator {
     #[serde(rename = "profile_assertion")]
     _profile_assertion: Option<Unknown>,
     /// Not supported yet, unless false.
-    #[serde(default, rename = "use_profile_assertion", deserialize_with = "only_false")]
+    #[serde(
+        default,
+        rename = "use_profile_assertion",
+        deserialize_with = "only_false"
+    )]
     _use_profile_assertion: bool,
 }
 
@@ -123,7 +127,9 @@ impl RefreshTokenUpdater {
     }
 
     fn expiry_path() -> Vec<String> {
-        ["credentials", "token_expiry_date"].map(str::to_owned).to_vec()
+        ["credentials", "token_expiry_date"]
+            .map(str::to_owned)
+            .to_vec()
     }
 }
 
@@ -234,8 +240,8 @@ impl OAuthAuthenticator {
             && !template.source().is_empty()
         {
             let expiry = template.text(&scope)?;
-            token.expires_at = instant(&expiry)
-                .ok_or_else(|| not_an_instant(&expiry).or_at(template.at()))?;
+            token.expires_at =
+                instant(&expiry).ok_or_else(|| not_an_instant(&expiry).or_at(template.at()))?;
         }
         Ok(token)
     }

@@ -45,7 +45,11 @@ pub(super) fn complaint(answer: &Value) -> Option<String> {
             .take_while(char::is_ascii_alphanumeric)
             .collect();
         let letters = word.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let digits = word.bytes().skip(letters).take_while(u8::is_ascii_digit).count();
+        let digits = word
+            .bytes()
+            .skip(letters)
+            .take_while(u8::is_ascii_digit)
+            .count();
         (letters >= 3 && digits >= 4 && letters + digits == word.len()).then_some(word)
     });
     let parts: Vec<String> = [error.filter(|error| !error.is_empty()), code]
@@ -79,7 +83,10 @@ mod tests {
     #[test]
     fn the_provider_s_words_are_short() {
         let both = json!({"error": "invalid_grant", "error_description": "AADSTS50173: The grant expired at 12:00"});
-        assert_eq!(complaint(&both).as_deref(), Some("invalid_grant: AADSTS50173"));
+        assert_eq!(
+            complaint(&both).as_deref(),
+            Some("invalid_grant: AADSTS50173")
+        );
         let prose = json!({"error": "invalid_grant", "error_description": "expired"});
         assert_eq!(complaint(&prose).as_deref(), Some("invalid_grant"));
         assert_eq!(complaint(&json!([])), None);

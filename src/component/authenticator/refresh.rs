@@ -4,27 +4,21 @@ use serde_json::{Map, Value};
 
 use super::expiry::{expiry, written};
 use super::oauth::{OAuthAuthenticator, config_text, fields, text_or};
-use super::oauth_answer::{complaint, find, json};
+use super::oauth_answer::find;
 use super::{Session, Token};
 use crate::clock::Micros;
-use crate::component::backoff::default_wait;
-use crate::component::requester::send_form;
 use crate::component::ComponentError;
-use crate::http::{Headers, Request, Response, url};
 use crate::template::{Config, Literal};
-
-/// Seconds after which a token endpoint that does not answer is given up.
-const PATIENCE: f64 = 300.0;
 
 /// Microseconds for which a token of unknown lifetime is used: an hour.
 const LIFETIME: Micros = 3_600_000_000;
 
 /// What is asked of a token endpoint: all that a token depends on.
 pub(super) struct Refresh {
-    endpoint: String,
+    pub(super) endpoint: String,
     refresh_token_name: String,
-    form: Map<String, Value>,
-    headers: Map<String, Value>,
+    pub(super) form: Map<String, Value>,
+    pub(super) headers: Map<String, Value>,
     /// Credentials that are in the form.
     secrets: Vec<String>,
 }
@@ -48,7 +42,9 @@ impl Refresh {
         let updater = oauth.refresh_token_updater.as_ref();
         let in_credentials = |name: &str| {
             let path = ["credentials".to_owned(), name.to_owned()];
-            updater.map(|_| config_text(config, &path)).filter(|text| !text.is_empty())
+            updater
+                .map(|_| config_text(config, &path))
+                .filter(|text| !text.is_empty())
         };
         let client_id = match in_credentials("client_id") {
             Some(id) => id,
@@ -60,7 +56,10 @@ impl Refresh {
         };
         let (refresh_token_name, refresh_token) = match updater {
             Some(updater) => (
-                updater.refresh_token_name.clone().unwrap_or_else(|| "refresh_token".to_owned()),
+                updater
+                    .refresh_token_name
+                    .clone()
+                    .unwrap_or_else(|| "refresh_token".to_owned()),
                 Some(config_text(config, &updater.refresh_token_config_path)),
             ),
             None => (
@@ -78,9 +77,16 @@ impl Refresh {
             .or_at(at));
         }
         let headers = fields(oauth.refresh_request_headers.as_ref(), config)?;
-        let secrets = [refresh_token.clone().unwrap_or_default(), client_secret.clone()].to_vec();
+        let secrets = [
+            refresh_token.clone().unwrap_or_default(),
+            client_secret.clone(),
+        ]
+        .to_vec();
         let mut form = Map::new();
-        form.insert(text(&oauth.grant_type_name, "grant_type")?, grant_type.into());
+        form.insert(
+            text(&oauth.grant_type_name, "grant_type")?,
+            grant_type.into(),
+        );
         if !headers.contains_key("Authorization") {
             if client_id.is_empty() && updater.is_none() {
                 return Err(ComponentError::config("`client_id` is empty").or_at(at));
@@ -121,7 +127,8 @@ impl Refresh {
     ) -> Result<String, ComponentError> {
         let config = session.config();
         if let Some(rotated) = &token.refresh_token {
-            self.form.insert(self.refresh_token_name.clone(), rotated.clone().into());
+            self.form
+                .insert(self.refresh_token_name.clone(), rotated.clone().into());
             self.secrets.push(rotated.clone());
         }
         for secret in &self.secrets {
@@ -138,20 +145,30 @@ impl Refresh {
         session.secrets().add(&value);
         let name = text_or(oauth.expires_in_name.as_ref(), "expires_in", config)?;
         let now = config.clock().now();
-        let is_instant = oauth.token_expiry_date_format.as_ref().is_some_and(|f| !f.is_empty());
+        let is_instant = oauth
+            .token_expiry_date_format
+            .as_ref()
+            .is_some_and(|f| !f.is_empty());
         token.expires_at = match find(&answer, &name) {
             None => now.saturating_add(LIFETIME),
             Some(lifetime) => expiry(lifetime, is_instant, now).ok_or_else(|| {
                 ComponentError::system(format!(
                     "the token endpoint answers `{lifetime}` as `{name}`: expected {}",
-                    if is_instant { "an instant" } else { "a number of seconds" }
+                    if is_instant {
+                        "an instant"
+                    } else {
+                        "a number of seconds"
+                    }
                 ))
             })?,
         };
         token.value = Some(value.clone());
         token.refused = false;
         if let Some(updater) = &oauth.refresh_token_updater {
-            let mut changes = vec![(updater.access_token_config_path.clone(), value.clone().into())];
+            let mut changes = vec![(
+                updater.access_token_config_path.clone(),
+                value.clone().into(),
+            )];
             if let Some(next) = find(&answer, &self.refresh_token_name) {
                 let next = Literal::from_json(next).to_python_str();
                 session.secrets().add(&next);
@@ -164,89 +181,6 @@ impl Refresh {
         }
         Ok(value)
     }
-
-    fn ask(
-        &self,
-        oauth: &OAuthAuthenticator,
-        was_refused: bool,
-        session: &dyn Session,
-    ) -> Result<Value, ComponentError> {
-        let request = self.filled(oauth)?;
-        let response = self.send(&request, session)?;
-        let answer = json(&response);
-        if response.status < 400 {
-            return answer.ok_or_else(|| {
-                ComponentError::system("the answer of the token endpoint is not JSON")
-            });
-        }
-        let answer = answer.unwrap_or_default();
-        let words = complaint(&answer).map(|words| format!(": {words}")).unwrap_or_default();
-        let words = session.secrets().mask(&words);
-        if oauth.is_refresh_token_error(response.status, &answer) {
-            return Err(ComponentError::config(format!(
-                "the refresh token is not valid, expired, or used before; authenticate again{words}"
-            )));
-        }
-        let message = format!("the token endpoint answers with status {}{words}", response.status);
-        // When the API refused a token that should hold, the credentials are at fault.
-        Err(if was_refused {
-            ComponentError::config(message)
-        } else {
-            ComponentError::system(message)
-        })
-    }
-
-    fn filled(&self, oauth: &OAuthAuthenticator) -> Result<Request, ComponentError> {
-        let mut request = Request {
-            method: "POST".to_owned(),
-            url: String::new(),
-            headers: Headers::default(),
-            body: Vec::new(),
-        };
-        for (name, value) in &self.headers {
-            let value = Literal::from_json(value).to_python_str();
-            request.headers.set(name, value);
-        }
-        let in_query = oauth.send_refresh_request_as_query_params;
-        let params = if in_query { url::flatten(&self.form) } else { Vec::new() };
-        request.url = url::prepare(&self.endpoint, params).map_err(|error| {
-            ComponentError::config(format!("cannot ask `token_refresh_endpoint`: {error}"))
-        })?;
-        if !in_query {
-            send_form(&self.form, &mut request.headers, &mut request.body);
-        }
-        Ok(request)
-    }
-
-    /// Sends the request until something answers that is not overloaded or broken.
-    fn send(&self, request: &Request, session: &dyn Session) -> Result<Response, ComponentError> {
-        let clock = session.config().clock();
-        let start = clock.now();
-        let mut waited = 0.0;
-        let mut tries = 0;
-        loop {
-            let outcome = session.send(request);
-            tries += 1;
-            let complaint = match outcome {
-                Ok(response) if response.status != 429 && response.status < 500 => {
-                    return Ok(response);
-                }
-                Ok(response) => format!("answers with status {}", response.status),
-                Err(error) => format!("does not answer: {error}"),
-            };
-            #[expect(clippy::cast_precision_loss, reason = "minutes are enough")]
-            let passed = ((clock.now() - start) as f64 / 1e6).max(waited);
-            if passed >= PATIENCE {
-                // `Differs:` the reference calls a broken endpoint a system error.
-                return Err(ComponentError::transient(session.secrets().mask(&format!(
-                    "the token endpoint {complaint}, {tries} times in {passed:.0} seconds"
-                ))));
-            }
-            let wait = default_wait(tries).min(PATIENCE - passed);
-            waited += wait;
-            clock.pause(std::time::Duration::from_secs_f64(wait));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -254,26 +188,10 @@ mod tests {
     use serde_json::json;
 
     use super::super::Authenticate as _;
-    use super::super::testing::{TestSession, authorized};
+    use super::super::testing::{OAUTH, TestSession, bearer as token, credentials as config};
     use super::*;
     use crate::component::testing::from_yaml;
-    use crate::message::FailureType;
-
-    const OAUTH: &str = "
-token_refresh_endpoint: https://auth.example.com/token
-client_id: \"{{ config['id'] }}\"
-client_secret: \"{{ config['secret'] }}\"
-refresh_token: R0
-";
-
-    fn config() -> Value {
-        json!({"id": "cid", "secret": "s&cret=1", "credentials": {"refresh_token": "R1"}})
-    }
-
-    fn token(oauth: &OAuthAuthenticator, session: &TestSession) -> Result<String, ComponentError> {
-        let parts = authorized(oauth, session)?;
-        Ok(parts.headers["Authorization"].as_str().unwrap().to_owned())
-    }
+    use crate::http::{Headers, Request};
 
     #[test]
     fn one_token_is_got_and_kept_until_it_expires() {
@@ -288,7 +206,10 @@ refresh_token: R0
             ["grant_type=refresh_token&client_id=cid&client_secret=s%26cret%3D1&refresh_token=R0"]
         );
         assert!(session.secrets().are_in("T1-long-token") && session.secrets().are_in("s&cret=1"));
-        session.config().clock().pause(std::time::Duration::from_secs(61));
+        session
+            .config()
+            .clock()
+            .pause(std::time::Duration::from_secs(61));
         assert_eq!(token(&oauth, &session).unwrap(), "Bearer T2");
     }
 
@@ -312,9 +233,14 @@ refresh_request_headers: {X-A: \"{{ config['id'] }}\"}
         assert_eq!(token(&oauth, &session).unwrap(), "Bearer T");
         assert_eq!(
             session.bodies(),
-            ["grant_type=client_credentials&id=a&client_secret=b&scopes=read&scopes=write&audience=x&n=5"]
+            [
+                "grant_type=client_credentials&id=a&client_secret=b&scopes=read&scopes=write&audience=x&n=5"
+            ]
         );
-        assert_eq!(session.sent.lock().unwrap()[0].headers.get("x-a"), Some("cid"));
+        assert_eq!(
+            session.sent.lock().unwrap()[0].headers.get("x-a"),
+            Some("cid")
+        );
     }
 
     #[test]
@@ -365,7 +291,11 @@ send_refresh_request_as_query_params: true
         request.headers.set("Authorization", old);
         assert_eq!(oauth.refused(&request, &session), Ok(true));
         assert_eq!(token(&oauth, &session).unwrap(), "Bearer NEW");
-        assert_eq!(oauth.refused(&request, &session), Ok(true), "another thread, the old token");
+        assert_eq!(
+            oauth.refused(&request, &session),
+            Ok(true),
+            "another thread, the old token"
+        );
         assert_eq!(token(&oauth, &session).unwrap(), "Bearer NEW");
     }
 
@@ -373,21 +303,33 @@ send_refresh_request_as_query_params: true
     fn rotated_refresh_tokens_are_kept_in_the_config() {
         let oauth: OAuthAuthenticator = from_yaml(&format!("{OAUTH}\nrefresh_token_updater: {{}}"));
         let answer = |n: u32| {
-            (200, json!({"access_token": format!("T{n}"), "refresh_token": format!("R{n}"), "expires_in": 60}))
+            (
+                200,
+                json!({"access_token": format!("T{n}"), "refresh_token": format!("R{n}"), "expires_in": 60}),
+            )
         };
         let session = TestSession::new(config(), vec![answer(2), answer(3)]);
         assert_eq!(token(&oauth, &session).unwrap(), "Bearer T2");
         let changes = std::mem::take(&mut *session.changes.lock().unwrap());
-        let changes: Vec<_> = changes.iter().map(|(path, value)| (path.join("."), value)).collect();
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|(path, value)| (path.join("."), value))
+            .collect();
         assert_eq!(
             changes,
             [
                 ("credentials.access_token".to_owned(), &json!("T2")),
                 ("credentials.refresh_token".to_owned(), &json!("R2")),
-                ("credentials.token_expiry_date".to_owned(), &json!("2025-03-01T00:01:00+00:00")),
+                (
+                    "credentials.token_expiry_date".to_owned(),
+                    &json!("2025-03-01T00:01:00+00:00")
+                ),
             ]
         );
-        session.config().clock().pause(std::time::Duration::from_secs(61));
+        session
+            .config()
+            .clock()
+            .pause(std::time::Duration::from_secs(61));
         assert_eq!(token(&oauth, &session).unwrap(), "Bearer T3");
         let tokens: Vec<_> = session
             .bodies()
@@ -395,36 +337,5 @@ send_refresh_request_as_query_params: true
             .map(|body| body.rsplit('=').next().unwrap().to_owned())
             .collect();
         assert_eq!(tokens, ["R1", "R2"]);
-    }
-
-    #[test]
-    fn an_endpoint_in_trouble_is_asked_again() {
-        let oauth: OAuthAuthenticator = from_yaml(OAUTH);
-        let answers = vec![(500, json!({})), (0, json!({})), (429, json!({})), (200, json!({"access_token": "T"}))];
-        let session = TestSession::new(config(), answers);
-        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T");
-        assert_eq!(session.config().clock().waited().as_secs(), 1 + 2 + 4);
-        let session = TestSession::new(config(), vec![(503, json!({})); 20]);
-        let error = token(&oauth, &session).unwrap_err();
-        assert_eq!(error.failure_type, FailureType::TransientError);
-        assert_eq!(session.config().clock().waited().as_secs(), 300);
-    }
-
-    #[test]
-    fn a_failure_says_who_has_to_act() {
-        let oauth: OAuthAuthenticator = from_yaml(OAUTH);
-        let failure = |status, answer| {
-            let session = TestSession::new(config(), vec![(status, answer)]);
-            token(&oauth, &session).unwrap_err()
-        };
-        let error = failure(400, json!({"error": "invalid_grant"}));
-        assert_eq!(error.failure_type, FailureType::ConfigError);
-        assert!(error.message.ends_with("authenticate again: invalid_grant"), "{error}");
-        let error = failure(401, json!({"error": "invalid_client"}));
-        assert_eq!(error.failure_type, FailureType::SystemError);
-        let error = failure(200, json!({"token": "x"}));
-        assert_eq!(error.message, "the answer of the token endpoint has no `access_token`");
-        let error = failure(200, json!({"access_token": "x", "expires_in": "soon"}));
-        assert!(error.message.contains("expected a number of seconds"), "{error}");
     }
 }

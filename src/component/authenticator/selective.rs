@@ -36,11 +36,17 @@ impl SelectiveAuthenticator {
     fn chosen(&self, config: &Config) -> Result<&Authenticator, ComponentError> {
         let path = self.authenticator_selection_path.join(".");
         let value = at_path(config, &self.authenticator_selection_path).ok_or_else(|| {
-            ComponentError::config(format!("the config has no `{path}`, which selects the authenticator"))
+            ComponentError::config(format!(
+                "the config has no `{path}`, which selects the authenticator"
+            ))
         })?;
         let name = Literal::from_json(value).to_python_str();
         self.authenticators.get(&name).ok_or_else(|| {
-            let known: Vec<_> = self.authenticators.keys().map(|key| format!("`{key}`")).collect();
+            let known: Vec<_> = self
+                .authenticators
+                .keys()
+                .map(|key| format!("`{key}`"))
+                .collect();
             ComponentError::config(format!(
                 "`{path}` of the config is `{name}`: expected one of {}",
                 known.join(", ")
@@ -60,7 +66,9 @@ impl Authenticate for SelectiveAuthenticator {
     }
 
     fn refused(&self, request: &Request, session: &dyn Session) -> Result<bool, ComponentError> {
-        self.chosen(session.config())?.get().refused(request, session)
+        self.chosen(session.config())?
+            .get()
+            .refused(request, session)
     }
 }
 
@@ -93,7 +101,10 @@ mod tests {
         assert_eq!(header(config("basic")), Ok(json!("Basic bWU6")));
         assert_eq!(
             header(config("other")),
-            Err("`credentials.type` of the config is `other`: expected one of `basic`, `token`".to_owned())
+            Err(
+                "`credentials.type` of the config is `other`: expected one of `basic`, `token`"
+                    .to_owned()
+            )
         );
         assert_eq!(
             header(json!({})),

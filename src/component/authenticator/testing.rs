@@ -83,3 +83,29 @@ pub(super) fn authorized(
     authenticator.authorize(&mut parts, session)?;
     Ok(parts)
 }
+
+/// An authenticator with the client of [`credentials`].
+pub(super) const OAUTH: &str = "
+token_refresh_endpoint: https://auth.example.com/token
+client_id: \"{{ config['id'] }}\"
+client_secret: \"{{ config['secret'] }}\"
+refresh_token: R0
+";
+
+/// A config with a client, and a refresh token where updaters keep it.
+pub(super) fn credentials() -> Value {
+    serde_json::json!({
+        "id": "cid",
+        "secret": "s&cret=1",
+        "credentials": {"refresh_token": "R1"},
+    })
+}
+
+/// The `Authorization` header that an authenticator sends.
+pub(super) fn bearer(
+    oauth: &super::OAuthAuthenticator,
+    session: &TestSession,
+) -> Result<String, ComponentError> {
+    let parts = authorized(oauth, session)?;
+    Ok(parts.headers["Authorization"].as_str().unwrap().to_owned())
+}

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::number::{jitter, seconds, with_jitter};
 use super::BackoffStrategy;
+use super::number::{jitter, seconds, with_jitter};
 use crate::component::ComponentError;
 use crate::component::error_handler::Outcome;
 use crate::template::{Config, Template, scope};
@@ -68,7 +68,9 @@ mod tests {
     fn text_is_refused() {
         let strategy: ConstantBackoffStrategy = from_yaml("backoff_time_in_seconds: soon");
         let limited = response(429, ("X-None", ""), "");
-        let error = strategy.wait(Ok(&limited), 1, &config(json!({}))).unwrap_err();
+        let error = strategy
+            .wait(Ok(&limited), 1, &config(json!({})))
+            .unwrap_err();
         assert_eq!(
             error.message,
             "expected a number of seconds in `backoff_time_in_seconds`, found `soon`"

@@ -45,9 +45,14 @@ pub fn default_wait(tries: u32) -> f64 {
 
 /// Seconds to wait before the next try: what the strategies `asked` for, and a second more, or the
 /// [default](default_wait).
+///
+/// `Differs:` a negative wait, which the reference fails on, is none.
 #[must_use]
 pub fn wait(asked: Option<f64>, tries: u32) -> f64 {
-    asked.map_or_else(|| default_wait(tries), |seconds| seconds + EXTRA_WAIT)
+    asked.map_or_else(
+        || default_wait(tries),
+        |seconds| (seconds + EXTRA_WAIT).clamp(0.0, LONGEST_WAIT),
+    )
 }
 
 /// What a strategy does.
@@ -105,7 +110,11 @@ pub(super) mod testing {
     use crate::template::Config;
 
     /// A response with one header.
-    pub(in crate::component) fn response(status: u16, header: (&str, &str), body: &str) -> Response {
+    pub(in crate::component) fn response(
+        status: u16,
+        header: (&str, &str),
+        body: &str,
+    ) -> Response {
         let mut headers = Headers::default();
         headers.add(header.0, header.1);
         Response {
@@ -141,5 +150,7 @@ mod tests {
     fn a_strategy_s_wait_gets_a_second_more() {
         assert_eq!(wait(Some(30.0), 3), 31.0);
         assert_eq!(wait(None, 3), 4.0);
+        assert_eq!(wait(Some(-5.0), 3), 0.0);
+        assert_eq!(wait(Some(1e300), 3), LONGEST_WAIT);
     }
 }

@@ -79,7 +79,10 @@ pub(super) fn header_number(
             })?)
         }
     };
-    let Some(value) = outcome.ok().and_then(|response| response.headers.get(&name)) else {
+    let Some(value) = outcome
+        .ok()
+        .and_then(|response| response.headers.get(&name))
+    else {
         return Ok(None);
     };
     let found = regex

@@ -54,13 +54,23 @@ mod tests {
 
     fn wait(yaml: &str, header: (&str, &str)) -> Result<Option<f64>, ComponentError> {
         let strategy: WaitTimeFromHeader = from_yaml(yaml);
-        strategy.wait(Ok(&response(429, header, "")), 1, &config(json!({"most": 60})))
+        strategy.wait(
+            Ok(&response(429, header, "")),
+            1,
+            &config(json!({"most": 60})),
+        )
     }
 
     #[test]
     fn the_header_names_seconds() {
-        assert_eq!(wait("header: Retry-After", ("retry-after", "12")), Ok(Some(12.0)));
-        assert_eq!(wait("header: Retry-After", ("Retry-After", "soon")), Ok(None));
+        assert_eq!(
+            wait("header: Retry-After", ("retry-after", "12")),
+            Ok(Some(12.0))
+        );
+        assert_eq!(
+            wait("header: Retry-After", ("Retry-After", "soon")),
+            Ok(None)
+        );
         assert_eq!(wait("header: Retry-After", ("Other", "12")), Ok(None));
     }
 

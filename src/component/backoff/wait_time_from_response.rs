@@ -62,7 +62,13 @@ mod tests {
             strategy.wait(Ok(&limited), 1, &config(json!({})))
         };
         assert_eq!(wait(r#"{"retry": {"in": 30}}"#), Ok(Some(30.0)));
-        for body in [r#"{"retry": {"in": -1}}"#, r#"{"retry": 3}"#, "[]", "{}", "oops"] {
+        for body in [
+            r#"{"retry": {"in": -1}}"#,
+            r#"{"retry": 3}"#,
+            "[]",
+            "{}",
+            "oops",
+        ] {
             assert_eq!(wait(body), Ok(None), "{body}");
         }
         assert!(wait(r#"{"retry": {"in": 60}}"#).is_err());

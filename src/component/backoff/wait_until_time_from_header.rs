@@ -60,7 +60,9 @@ impl WaitUntilTimeFromHeader {
             return Ok(None);
         };
         let value = template.eval(&scope::ConfigOnly::new(config.clone()))?;
-        if matches!(&value, Literal::None) || matches!(&value, Literal::Str(text) if text.is_empty()) {
+        if matches!(&value, Literal::None)
+            || matches!(&value, Literal::Str(text) if text.is_empty())
+        {
             return Ok(None);
         }
         let least = number(&value).ok_or_else(|| {
@@ -91,7 +93,11 @@ mod tests {
     #[test]
     fn the_wait_ends_at_the_instant() {
         assert_eq!(wait("header: X-Reset", "1740787290"), Ok(Some(90.0)));
-        assert_eq!(wait("header: X-Reset", "1740787190"), Ok(None), "it is over");
+        assert_eq!(
+            wait("header: X-Reset", "1740787190"),
+            Ok(None),
+            "it is over"
+        );
         assert_eq!(wait("header: X-Reset", "never"), Ok(None));
     }
 

@@ -1,9 +1,12 @@
 //! What templates and filters see of a response.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::http::Response;
-use crate::template::{Config, TValue, headers, json, scope};
+use crate::message::Text;
+use crate::template::{Config, Lazy, TValue, headers, json, lazy, scope};
 
 /// The scope of error filters and waits: the JSON body, or an empty mapping where there is none,
 /// the headers, and the URL without query, fragment and credentials.
@@ -13,17 +16,36 @@ use crate::template::{Config, TValue, headers, json, scope};
 pub fn response_scope(url: &str, response: Option<&Response>, config: &Config) -> scope::Response {
     let empty = || json(&Value::Object(serde_json::Map::new()));
     let body: TValue = response
-        .and_then(|response| json_body(response).as_ref().map(json))
-        .unwrap_or_else(empty);
+        .and_then(|response| Text::parse(without_mark(response).to_vec(), 1).ok())
+        .map_or_else(empty, |text| lazy(Arc::new(Body(text))));
     let fields = response.map_or_else(empty, |response| headers(response.headers.iter()));
     let mut scope = scope::Response::new(config.clone(), body, fields);
     scope.request_url = Some(json(&bare_url(url).into()));
     scope
 }
 
+/// A body that is checked, and parsed only where a template looks: predicates see every page.
+#[derive(Debug)]
+struct Body(Text);
+
+impl Lazy for Body {
+    fn get(&self, key: &str) -> Option<Value> {
+        self.0.get(key).map(|text| text.value())
+    }
+
+    fn whole(&self) -> Value {
+        self.0.value()
+    }
+}
+
 fn json_body(response: &Response) -> Option<Value> {
-    let body = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
-    serde_json::from_slice(body).ok()
+    serde_json::from_slice(without_mark(response)).ok()
+}
+
+/// The body without a byte order mark.
+fn without_mark(response: &Response) -> &[u8] {
+    let body = &response.body;
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// The URL without query, fragment and credentials, which some APIs take for authentication.
@@ -104,12 +126,18 @@ mod tests {
     #[test]
     fn the_words_of_a_body_are_found() {
         let words = |body: &str| error_message(&response(400, ("A", "b"), body));
-        assert_eq!(words(r#"{"error": {"message": "no"}}"#).as_deref(), Some("no"));
+        assert_eq!(
+            words(r#"{"error": {"message": "no"}}"#).as_deref(),
+            Some("no")
+        );
         assert_eq!(
             words(r#"{"errors": [{"msg": "a"}, "b", 3]}"#).as_deref(),
             Some("a, b")
         );
-        assert_eq!(words(r#"{"message": "", "detail": "why"}"#).as_deref(), Some("why"));
+        assert_eq!(
+            words(r#"{"message": "", "detail": "why"}"#).as_deref(),
+            Some("why")
+        );
         assert_eq!(words(r#"{"code": 3}"#), None);
         assert_eq!(words("[]").as_deref(), Some(""));
         assert_eq!(words("<h1>oops</h1>").as_deref(), Some("<h1>oops</h1>"));

@@ -122,7 +122,11 @@ mod tests {
             verdict.unwrap().action
         };
         assert_eq!(action(403), Action::Ignore);
-        assert_eq!(action(404), Action::Retry, "the first would fail by the status");
+        assert_eq!(
+            action(404),
+            Action::Retry,
+            "the first would fail by the status"
+        );
         assert_eq!(action(401), Action::Fail);
         assert_eq!(action(500), Action::Retry);
     }

@@ -3,9 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{
-    ErrorHandler, HttpResponseFilter, MAX_RETRIES, Outcome, Verdict, default_verdict,
-};
+use super::{ErrorHandler, HttpResponseFilter, MAX_RETRIES, Outcome, Verdict, default_verdict};
 use crate::component::ComponentError;
 use crate::component::backoff::Strategy;
 use crate::template::{Config, Literal, Template, scope};
@@ -54,9 +52,8 @@ pub(super) fn first_wait<'a>(
     config: &Config,
 ) -> Result<Option<f64>, ComponentError> {
     for strategy in strategies {
-        // `Differs:` a negative wait is no answer either; the reference fails on it.
         if let Some(wait) = strategy.get().wait(outcome, attempt, config)?
-            && wait > 0.0
+            && wait != 0.0
         {
             return Ok(Some(wait));
         }
@@ -164,14 +161,17 @@ mod tests {
 
     #[test]
     fn retries_are_counted_by_a_number_or_a_template() {
-        let retries = |yaml: &str, json| {
-            from_yaml::<DefaultErrorHandler>(yaml).max_retries(&config(json))
-        };
+        let retries =
+            |yaml: &str, json| from_yaml::<DefaultErrorHandler>(yaml).max_retries(&config(json));
         assert_eq!(retries("{}", json!({})), Ok(5));
         assert_eq!(retries("max_retries: 0", json!({})), Ok(0));
         let template = "max_retries: \"{{ config['n'] }}\"";
         assert_eq!(retries(template, json!({"n": 7})), Ok(7));
-        assert_eq!(retries(template, json!({})), Ok(5), "nothing is the default");
+        assert_eq!(
+            retries(template, json!({})),
+            Ok(5),
+            "nothing is the default"
+        );
         assert!(retries(template, json!({"n": "many"})).is_err());
     }
 }

@@ -24,11 +24,31 @@ pub(super) fn of_status(status: u16) -> Option<Verdict> {
     use Action::{Fail, RateLimited, Retry};
     use FailureType::{ConfigError, SystemError, TransientError};
     let (action, failure_type, words) = match status {
-        400 => (Fail, SystemError, "Bad request. Please check your request parameters."),
-        401 => (Fail, ConfigError, "Unauthorized. Please ensure you are authenticated correctly."),
-        403 => (Fail, ConfigError, "Forbidden. You don't have permission to access this resource."),
-        404 => (Fail, SystemError, "Not found. The requested resource was not found on the server."),
-        405 => (Fail, SystemError, "Method not allowed. Please check your request method."),
+        400 => (
+            Fail,
+            SystemError,
+            "Bad request. Please check your request parameters.",
+        ),
+        401 => (
+            Fail,
+            ConfigError,
+            "Unauthorized. Please ensure you are authenticated correctly.",
+        ),
+        403 => (
+            Fail,
+            ConfigError,
+            "Forbidden. You don't have permission to access this resource.",
+        ),
+        404 => (
+            Fail,
+            SystemError,
+            "Not found. The requested resource was not found on the server.",
+        ),
+        405 => (
+            Fail,
+            SystemError,
+            "Method not allowed. Please check your request method.",
+        ),
         408 => (Retry, TransientError, "Request timeout."),
         429 => (RateLimited, TransientError, "Too many requests."),
         500 => (Retry, TransientError, "Internal server error."),
@@ -92,9 +112,18 @@ mod tests {
         assert_eq!(meaning(301), (Action::Success, None));
         assert_eq!(meaning(401), (Action::Fail, Some(FailureType::ConfigError)));
         assert_eq!(meaning(404), (Action::Fail, Some(FailureType::SystemError)));
-        assert_eq!(meaning(409), (Action::Retry, Some(FailureType::SystemError)));
-        assert_eq!(meaning(429), (Action::RateLimited, Some(FailureType::TransientError)));
-        assert_eq!(meaning(503), (Action::Retry, Some(FailureType::TransientError)));
+        assert_eq!(
+            meaning(409),
+            (Action::Retry, Some(FailureType::SystemError))
+        );
+        assert_eq!(
+            meaning(429),
+            (Action::RateLimited, Some(FailureType::TransientError))
+        );
+        assert_eq!(
+            meaning(503),
+            (Action::Retry, Some(FailureType::TransientError))
+        );
     }
 
     #[test]

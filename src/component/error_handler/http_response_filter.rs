@@ -43,14 +43,16 @@ struct Filter {
 
 /// Who has to act on a failure.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
 enum Blame {
     /// Something that nobody foresaw.
-    SystemError,
+    #[serde(rename = "system_error")]
+    System,
     /// The user: the config or the account's rights are wrong.
-    ConfigError,
+    #[serde(rename = "config_error")]
+    Config,
     /// Nobody: it may work later.
-    TransientError,
+    #[serde(rename = "transient_error")]
+    Transient,
 }
 
 impl HttpResponseFilter {
@@ -131,9 +133,9 @@ impl Filter {
 impl From<Blame> for FailureType {
     fn from(blame: Blame) -> Self {
         match blame {
-            Blame::SystemError => Self::SystemError,
-            Blame::ConfigError => Self::ConfigError,
-            Blame::TransientError => Self::TransientError,
+            Blame::System => Self::SystemError,
+            Blame::Config => Self::ConfigError,
+            Blame::Transient => Self::TransientError,
         }
     }
 }
@@ -150,7 +152,9 @@ mod tests {
         let filter: HttpResponseFilter = from_yaml(yaml);
         let response = response(status, ("X-Kind", "soft"), body);
         let config = config(json!({"name": "me"}));
-        filter.judge("https://u:p@a.example/b?c=d", &response, &config).unwrap()
+        filter
+            .judge("https://u:p@a.example/b?c=d", &response, &config)
+            .unwrap()
     }
 
     #[test]
@@ -175,10 +179,24 @@ mod tests {
 
     #[test]
     fn a_failure_is_blamed_as_declared_or_by_the_status() {
-        let declared = judge("{http_codes: [500], action: FAIL, failure_type: config_error}", 500, "");
-        assert_eq!(declared.unwrap().failure_type, Some(FailureType::ConfigError));
-        let ignored = judge("{http_codes: [500], action: IGNORE, failure_type: config_error}", 500, "");
-        assert_eq!(ignored.unwrap().failure_type, Some(FailureType::TransientError));
+        let declared = judge(
+            "{http_codes: [500], action: FAIL, failure_type: config_error}",
+            500,
+            "",
+        );
+        assert_eq!(
+            declared.unwrap().failure_type,
+            Some(FailureType::ConfigError)
+        );
+        let ignored = judge(
+            "{http_codes: [500], action: IGNORE, failure_type: config_error}",
+            500,
+            "",
+        );
+        assert_eq!(
+            ignored.unwrap().failure_type,
+            Some(FailureType::TransientError)
+        );
         let rare = judge("{http_codes: [409], action: FAIL}", 409, "");
         assert_eq!(rare.unwrap().failure_type, Some(FailureType::SystemError));
     }
@@ -191,7 +209,10 @@ mod tests {
             error_message: \"{{ response.m }} for {{ config['name'] }} at {{ request_url }}\"
         ";
         let verdict = judge(yaml, 404, r#"{"m": "gone"}"#).unwrap();
-        assert_eq!(verdict.message.as_deref(), Some("gone for me at https://a.example/b"));
+        assert_eq!(
+            verdict.message.as_deref(),
+            Some("gone for me at https://a.example/b")
+        );
         assert!(verdict.at.is_some(), "the filter's place is known");
     }
 }

@@ -98,7 +98,11 @@ mod tests {
     use super::*;
     use crate::component::testing::from_yaml;
 
-    fn next(yaml: &str, header: (&str, &str), body: Value) -> Result<Option<Value>, ComponentError> {
+    fn next(
+        yaml: &str,
+        header: (&str, &str),
+        body: Value,
+    ) -> Result<Option<Value>, ComponentError> {
         let strategy: CursorPagination = from_yaml(yaml);
         on_page(header, &body, 2, |page| strategy.next_token(page, None))
     }
@@ -106,9 +110,19 @@ mod tests {
     #[test]
     fn the_response_names_the_next_page() {
         let yaml = "cursor_value: \"{{ response['next'] }}\"";
-        assert_eq!(next(yaml, ("A", "b"), json!({"next": "abc"})), Ok(Some(json!("abc"))));
-        assert_eq!(next(yaml, ("A", "b"), json!({"next": 7})), Ok(Some(json!(7))));
-        for end in [json!({"next": null}), json!({"next": ""}), json!({"next": 0})] {
+        assert_eq!(
+            next(yaml, ("A", "b"), json!({"next": "abc"})),
+            Ok(Some(json!("abc")))
+        );
+        assert_eq!(
+            next(yaml, ("A", "b"), json!({"next": 7})),
+            Ok(Some(json!(7)))
+        );
+        for end in [
+            json!({"next": null}),
+            json!({"next": ""}),
+            json!({"next": 0}),
+        ] {
             assert_eq!(next(yaml, ("A", "b"), end.clone()), Ok(None), "{end}");
         }
     }
@@ -124,7 +138,8 @@ mod tests {
     #[test]
     fn the_link_header_is_parsed() {
         let yaml = "{cursor_value: \"{{ headers['link']['next']['url'] }}\", stop_condition: \"{{ 'next' not in headers['link'] }}\"}";
-        let link = "<https://a.example/?page=2>; rel=\"next\", <https://a.example/?page=9>; rel=\"last\"";
+        let link =
+            "<https://a.example/?page=2>; rel=\"next\", <https://a.example/?page=9>; rel=\"last\"";
         assert_eq!(
             next(yaml, ("Link", link), json!({})),
             Ok(Some(json!("https://a.example/?page=2")))
@@ -134,7 +149,8 @@ mod tests {
 
     #[test]
     fn short_pages_can_be_told_from_full_ones() {
-        let yaml = "{cursor_value: x, page_size: 2, stop_condition: \"{{ last_page_size < page_size }}\"}";
+        let yaml =
+            "{cursor_value: x, page_size: 2, stop_condition: \"{{ last_page_size < page_size }}\"}";
         assert_eq!(next(yaml, ("A", "b"), json!({})), Ok(Some(json!("x"))));
         let larger = yaml.replace("page_size: 2", "page_size: 3");
         assert_eq!(next(&larger, ("A", "b"), json!({})), Ok(None));
@@ -147,6 +163,8 @@ mod tests {
         let needs = |yaml: &str| from_yaml::<CursorPagination>(yaml).needs_records();
         assert!(!needs("cursor_value: \"{{ response['next'] }}\""));
         assert!(needs("cursor_value: \"{{ last_record['id'] }}\""));
-        assert!(needs("{cursor_value: x, stop_condition: \"{{ last_page_size == 0 }}\"}"));
+        assert!(needs(
+            "{cursor_value: x, stop_condition: \"{{ last_page_size == 0 }}\"}"
+        ));
     }
 }

@@ -69,7 +69,10 @@ impl Pages for DefaultPaginator {
         page: &PageInfo<'_>,
         last_token: Option<&Value>,
     ) -> Result<Option<Value>, ComponentError> {
-        let token = self.pagination_strategy.get().next_token(page, last_token)?;
+        let token = self
+            .pagination_strategy
+            .get()
+            .next_token(page, last_token)?;
         Ok(token.filter(is_truthy))
     }
 
@@ -122,15 +125,22 @@ mod tests {
     fn share(paginator: &DefaultPaginator, token: Option<&Value>) -> RequestParts {
         let mut parts = RequestParts::default();
         let config = config(json!({"size": 3}));
-        paginator.contribute(&mut parts, token, &Arc::default(), &config).unwrap();
+        paginator
+            .contribute(&mut parts, token, &Arc::default(), &config)
+            .unwrap();
         parts
     }
 
     #[test]
     fn token_and_size_go_where_they_are_told() {
         let paginator: DefaultPaginator = from_yaml(OFFSET);
-        assert_eq!(Value::Object(share(&paginator, None).params), json!({"limit": 3}));
-        let token = on_page(("A", "b"), &json!({}), 3, |page| paginator.next_token(page, None));
+        assert_eq!(
+            Value::Object(share(&paginator, None).params),
+            json!({"limit": 3})
+        );
+        let token = on_page(("A", "b"), &json!({}), 3, |page| {
+            paginator.next_token(page, None)
+        });
         let token = token.unwrap();
         assert_eq!(token, Some(json!(3)));
         assert_eq!(
@@ -151,9 +161,14 @@ mod tests {
             page_token_option: {type: RequestPath}
             ",
         );
-        assert_eq!(share(&paginator, Some(&json!("/p?c=1"))).path.as_deref(), Some("/p?c=1"));
+        assert_eq!(
+            share(&paginator, Some(&json!("/p?c=1"))).path.as_deref(),
+            Some("/p?c=1")
+        );
         assert_eq!(share(&paginator, None).path, None);
-        let end = on_page(("A", "b"), &json!({"next": ""}), 2, |page| paginator.next_token(page, None));
+        let end = on_page(("A", "b"), &json!({"next": ""}), 2, |page| {
+            paginator.next_token(page, None)
+        });
         assert_eq!(end, Ok(None), "an empty token ends the pages");
     }
 
@@ -170,7 +185,11 @@ mod tests {
         );
         let error = none.check(&config(json!({}))).unwrap_err();
         assert!(error.message.contains("needs a `page_size`"), "{error}");
-        let same: DefaultPaginator = from_yaml(&OFFSET.replace("field_name: offset", "field_name: limit"));
-        assert!(same.check(&config(json!({"size": 3}))).is_err(), "both want `limit`");
+        let same: DefaultPaginator =
+            from_yaml(&OFFSET.replace("field_name: offset", "field_name: limit"));
+        assert!(
+            same.check(&config(json!({"size": 3}))).is_err(),
+            "both want `limit`"
+        );
     }
 }

@@ -18,7 +18,9 @@ impl PageHeaders {
     pub(super) fn of(headers: &Headers) -> Self {
         let mut fields: Map<String, Value> = Map::new();
         for (name, value) in headers.iter() {
-            let known = fields.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(name));
+            let known = fields
+                .iter_mut()
+                .find(|(n, _)| n.eq_ignore_ascii_case(name));
             if let Some((_, Value::String(all))) = known {
                 all.push_str(", ");
                 all.push_str(value);
@@ -125,11 +127,11 @@ mod tests {
                     "last": {"url": "https://a.example/?p=9", "rel": "last", "title": "x"},
                 }),
             ),
-            ("example.com", json!({"example.com": {"url": "example.com"}})),
             (
-                "<a>; nonsense; rel=next",
-                json!({"a": {"url": "a"}}),
+                "example.com",
+                json!({"example.com": {"url": "example.com"}}),
             ),
+            ("<a>; nonsense; rel=next", json!({"a": {"url": "a"}})),
         ] {
             assert_eq!(Value::Object(links(header)), expected, "{header}");
         }
@@ -143,7 +145,10 @@ mod tests {
         let headers = PageHeaders::of(&headers);
         assert_eq!(headers.get("X-Next"), Some(json!("7")));
         assert_eq!(headers.get("Link"), Some(json!("<a>; rel=next")));
-        assert_eq!(headers.get("link"), Some(json!({"next": {"url": "a", "rel": "next"}})));
+        assert_eq!(
+            headers.get("link"),
+            Some(json!({"next": {"url": "a", "rel": "next"}}))
+        );
         assert_eq!(headers.get("nothing"), None);
     }
 }

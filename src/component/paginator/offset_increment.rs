@@ -79,7 +79,9 @@ mod tests {
     fn offsets_grow_by_what_was_read() {
         let strategy: OffsetIncrement = from_yaml("page_size: 2");
         let next = |read, last: Option<Value>| {
-            on_page(("A", "b"), &json!({}), read, |page| strategy.next_token(page, last.as_ref()))
+            on_page(("A", "b"), &json!({}), read, |page| {
+                strategy.next_token(page, last.as_ref())
+            })
         };
         assert_eq!(strategy.initial_token(), None);
         assert_eq!(next(2, None), Ok(Some(json!(2))));
@@ -92,7 +94,9 @@ mod tests {
     fn the_response_may_name_the_size() {
         let strategy: OffsetIncrement = from_yaml("page_size: \"{{ response['limit'] }}\"");
         let next = |limit| {
-            on_page(("A", "b"), &json!({"limit": limit}), 3, |page| strategy.next_token(page, None))
+            on_page(("A", "b"), &json!({"limit": limit}), 3, |page| {
+                strategy.next_token(page, None)
+            })
         };
         assert_eq!(next(3), Ok(Some(json!(3))));
         assert_eq!(next(4), Ok(None));

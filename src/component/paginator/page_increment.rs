@@ -81,7 +81,9 @@ mod tests {
     fn pages_are_counted_until_a_short_one() {
         let strategy: PageIncrement = from_yaml("{page_size: 2, start_from_page: 1}");
         let next = |read, last: Option<Value>| {
-            on_page(("A", "b"), &json!({}), read, |page| strategy.next_token(page, last.as_ref()))
+            on_page(("A", "b"), &json!({}), read, |page| {
+                strategy.next_token(page, last.as_ref())
+            })
         };
         assert_eq!(strategy.initial_token(), None);
         assert_eq!(next(2, None), Ok(Some(json!(2))));
@@ -95,7 +97,9 @@ mod tests {
         let strategy: PageIncrement = from_yaml("inject_on_first_request: true");
         assert_eq!(strategy.initial_token(), Some(json!(0)));
         let next = |read| {
-            on_page(("A", "b"), &json!({}), read, |page| strategy.next_token(page, Some(&json!(0))))
+            on_page(("A", "b"), &json!({}), read, |page| {
+                strategy.next_token(page, Some(&json!(0)))
+            })
         };
         assert_eq!(next(1), Ok(Some(json!(1))));
         assert_eq!(next(0), Ok(None));

@@ -4,7 +4,9 @@ use serde::Serialize as _;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Map, Value};
 
-use crate::http::{Headers, url};
+use super::BodyData;
+use crate::component::ComponentError;
+use crate::http::{Headers, Request, url};
 
 /// Sets a URL-encoded form as the body.
 pub(in crate::component) fn send_form(
@@ -17,9 +19,39 @@ pub(in crate::component) fn send_form(
 }
 
 /// Sets a JSON object as the body.
-pub(super) fn send_json(object: Map<String, Value>, headers: &mut Headers, body: &mut Vec<u8>) {
+fn send_json(object: Map<String, Value>, headers: &mut Headers, body: &mut Vec<u8>) {
     *body = python_json(&Value::Object(object));
     content_type(headers, "application/json");
+}
+
+/// Sets the body that a request has, if it has one.
+pub(super) fn set_body(
+    request: &mut Request,
+    data: Option<BodyData>,
+    object: Map<String, Value>,
+) -> Result<(), ComponentError> {
+    let data = data.filter(|data| match data {
+        BodyData::Form(form) => !form.is_empty(),
+        BodyData::Text(text) => !text.is_empty(),
+    });
+    match data {
+        Some(_) if !object.is_empty() => Err(ComponentError::config(
+            "a request has either a JSON body or another one, not both",
+        )),
+        Some(BodyData::Form(form)) => {
+            send_form(&form, &mut request.headers, &mut request.body);
+            Ok(())
+        }
+        Some(BodyData::Text(text)) => {
+            request.body = text.into_bytes();
+            Ok(())
+        }
+        None if object.is_empty() => Ok(()),
+        None => {
+            send_json(object, &mut request.headers, &mut request.body);
+            Ok(())
+        }
+    }
 }
 
 /// The manifest's own content type stays.
@@ -46,7 +78,11 @@ impl Formatter for Python {
         writer: &mut W,
         first: bool,
     ) -> std::io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
     fn begin_object_key<W: ?Sized + std::io::Write>(
@@ -54,7 +90,11 @@ impl Formatter for Python {
         writer: &mut W,
         first: bool,
     ) -> std::io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
     fn begin_object_value<W: ?Sized + std::io::Write>(
@@ -105,7 +145,10 @@ mod tests {
         headers.set("content-type", "application/vnd.api+json");
         let mut body = Vec::new();
         send_json(Map::new(), &mut headers, &mut body);
-        assert_eq!(headers.get("Content-Type"), Some("application/vnd.api+json"));
+        assert_eq!(
+            headers.get("Content-Type"),
+            Some("application/vnd.api+json")
+        );
     }
 
     #[test]
@@ -114,6 +157,9 @@ mod tests {
         let form = json!({"a b": "c&d", "list": [1, true], "none": null});
         send_form(form.as_object().unwrap(), &mut headers, &mut body);
         assert_eq!(body, b"a+b=c%26d&list=1&list=True");
-        assert_eq!(headers.get("Content-Type"), Some("application/x-www-form-urlencoded"));
+        assert_eq!(
+            headers.get("Content-Type"),
+            Some("application/x-www-form-urlencoded")
+        );
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::body::{send_form, send_json};
+use super::body::set_body;
 use super::input::{Evaluated, Fields};
+use super::method::{HttpMethod, Timeouts, positive};
 use super::{BodyData, RequestBody, RequestParts};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session};
@@ -71,45 +72,6 @@ pub struct HttpRequester {
     #[schemars(skip)]
     #[serde(rename = "query_properties")]
     _query_properties: Option<Unknown>,
-}
-
-/// Methods that a manifest can name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum HttpMethod {
-    /// GET.
-    #[default]
-    Get,
-    /// POST.
-    Post,
-}
-
-impl HttpMethod {
-    /// The method as it is sent.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-        }
-    }
-}
-
-/// Time-outs that a manifest sets, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Timeouts {
-    /// For making a connection.
-    pub connect: Option<f64>,
-    /// For which the server may send nothing.
-    pub read: Option<f64>,
-}
-
-fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let seconds = Option::<f64>::deserialize(deserializer)?;
-    if seconds.is_some_and(|seconds| seconds <= 0.0 || !seconds.is_finite()) {
-        return Err(serde::de::Error::custom("expected more than 0 seconds"));
-    }
-    Ok(seconds)
 }
 
 impl HttpRequester {
@@ -246,7 +208,11 @@ impl HttpRequester {
             }
         };
         let base = text(&self.url_base)?;
-        let base = if base.is_empty() { text(&self.url)? } else { base };
+        let base = if base.is_empty() {
+            text(&self.url)?
+        } else {
+            base
+        };
         Ok(join(base, path))
     }
 
@@ -280,35 +246,6 @@ fn join(mut base: String, path: &str) -> String {
     url::urljoin(&base, path)
 }
 
-fn set_body(
-    request: &mut Request,
-    data: Option<BodyData>,
-    object: Map<String, Value>,
-) -> Result<(), ComponentError> {
-    let data = data.filter(|data| match data {
-        BodyData::Form(form) => !form.is_empty(),
-        BodyData::Text(text) => !text.is_empty(),
-    });
-    match data {
-        Some(_) if !object.is_empty() => Err(ComponentError::config(
-            "a request has either a JSON body or another one, not both",
-        )),
-        Some(BodyData::Form(form)) => {
-            send_form(&form, &mut request.headers, &mut request.body);
-            Ok(())
-        }
-        Some(BodyData::Text(text)) => {
-            request.body = text.into_bytes();
-            Ok(())
-        }
-        None if object.is_empty() => Ok(()),
-        None => {
-            send_json(object, &mut request.headers, &mut request.body);
-            Ok(())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,9 +253,14 @@ mod tests {
     use crate::component::error_handler::Action;
     use crate::component::testing::{from_yaml, mistakes};
 
-    fn request_with(yaml: &str, token: Option<Value>, extra: RequestParts) -> Result<Request, String> {
+    fn request_with(
+        yaml: &str,
+        token: Option<Value>,
+        extra: RequestParts,
+    ) -> Result<Request, String> {
         let requester: HttpRequester = from_yaml(yaml);
-        let session = TestSession::new(json!({"host": "api.example.com", "key": "k&1"}), Vec::new());
+        let session =
+            TestSession::new(json!({"host": "api.example.com", "key": "k&1"}), Vec::new());
         let mut slice = StreamSlice::default();
         slice.partition.insert("id".to_owned(), json!(7));
         requester
@@ -331,7 +273,9 @@ mod tests {
     }
 
     fn body(yaml: &str) -> (Option<String>, String) {
-        let request = request(&format!("url: https://a.example\nhttp_method: POST\n{yaml}"));
+        let request = request(&format!(
+            "url: https://a.example\nhttp_method: POST\n{yaml}"
+        ));
         let content_type = request.headers.get("Content-Type").map(str::to_owned);
         (content_type, String::from_utf8(request.body).unwrap())
     }
@@ -343,8 +287,14 @@ mod tests {
                 "{url_base: 'https://{{ config.host }}/v1/', path: '/items/{{ stream_partition.id }}'}",
                 "https://api.example.com/v1/items/7",
             ),
-            ("{url_base: 'https://a.example/v1', path: items}", "https://a.example/v1/items"),
-            ("{url: 'https://a.example/v1/items/'}", "https://a.example/v1/items/"),
+            (
+                "{url_base: 'https://a.example/v1', path: items}",
+                "https://a.example/v1/items",
+            ),
+            (
+                "{url: 'https://a.example/v1/items/'}",
+                "https://a.example/v1/items/",
+            ),
             (
                 "{url_base: 'https://a.example/v1', path: 'https://b.example/x?y=1'}",
                 "https://b.example/x?y=1",
@@ -360,9 +310,13 @@ mod tests {
             path: Some(path.to_owned()),
             ..RequestParts::default()
         };
-        let yaml = "{url_base: 'https://a.example/v1', path: items, request_parameters: {limit: '5'}}";
+        let yaml =
+            "{url_base: 'https://a.example/v1', path: items, request_parameters: {limit: '5'}}";
         let url = |token| request_with(yaml, None, path(token)).unwrap().url;
-        assert_eq!(url("https://a.example/next?limit=5"), "https://a.example/next?limit=5");
+        assert_eq!(
+            url("https://a.example/next?limit=5"),
+            "https://a.example/next?limit=5"
+        );
         assert_eq!(url("more"), "https://a.example/v1/more?limit=5");
     }
 
@@ -379,7 +333,9 @@ mod tests {
               page: \"{{ next_page_token['next_page_token'] }}\"
         ";
         assert_eq!(
-            request_with(yaml, Some(json!("t")), RequestParts::default()).unwrap().url,
+            request_with(yaml, Some(json!("t")), RequestParts::default())
+                .unwrap()
+                .url,
             "https://a.example/items?fixed=1&key=k%261&n-api.example.com=007&list=a&list=b&page=t"
         );
     }
@@ -397,7 +353,9 @@ mod tests {
 
     #[test]
     fn headers_are_python_texts() {
-        let request = request("{url: 'https://a.example', request_headers: {X-A: '1.0', X-B: 'true', X-C: 'True'}}");
+        let request = request(
+            "{url: 'https://a.example', request_headers: {X-A: '1.0', X-B: 'true', X-C: 'True'}}",
+        );
         let headers: Vec<_> = request.headers.iter().collect();
         assert_eq!(headers, [("X-A", "1.0"), ("X-B", "true"), ("X-C", "True")]);
         let text = "{url: 'https://a.example', request_headers: 'x'}";
@@ -410,13 +368,19 @@ mod tests {
         let form = Some("application/x-www-form-urlencoded".to_owned());
         assert_eq!(
             body("request_body_json: {a: '{{ config.host }}', n: {m: 1, gone: null}}"),
-            (json.clone(), r#"{"a": "api.example.com", "n": {"m": 1}}"#.to_owned())
+            (
+                json.clone(),
+                r#"{"a": "api.example.com", "n": {"m": 1}}"#.to_owned()
+            )
         );
         assert_eq!(
             body("request_body_data: {a: '{{ config.key }}'}"),
             (form.clone(), "a=k%261".to_owned())
         );
-        assert_eq!(body("request_body_data: 'a {{ config.host }}'").1, "a api.example.com");
+        assert_eq!(
+            body("request_body_data: 'a {{ config.host }}'").1,
+            "a api.example.com"
+        );
         assert_eq!(
             body("request_body: {type: RequestBodyPlainText, value: 'x {{ config.host }}'}"),
             (None, "x api.example.com".to_owned())
@@ -430,14 +394,20 @@ mod tests {
             (json.clone(), r#"{"a": [1, {"b": 2}]}"#.to_owned())
         );
         assert_eq!(
-            body("request_body: {type: RequestBodyGraphQL, value: {query: 'query { a }', variables: {n: 1}}}"),
-            (json, r#"{"query": "query { a }", "variables": {"n": 1}}"#.to_owned())
+            body(
+                "request_body: {type: RequestBodyGraphQL, value: {query: 'query { a }', variables: {n: 1}}}"
+            ),
+            (
+                json,
+                r#"{"query": "query { a }", "variables": {"n": 1}}"#.to_owned()
+            )
         );
     }
 
     #[test]
     fn two_bodies_are_refused() {
-        let yaml = "{url: 'https://a.example', request_body_json: {a: b}, request_body_data: {a: b}}";
+        let yaml =
+            "{url: 'https://a.example', request_body_json: {a: b}, request_body_data: {a: b}}";
         let error = request_with(yaml, None, RequestParts::default()).unwrap_err();
         assert!(error.contains("not both"), "{error}");
     }
@@ -447,15 +417,24 @@ mod tests {
         let requester: HttpRequester = from_yaml("{url_base: 'api.example.com', path: x}");
         let session = TestSession::new(json!({}), Vec::new());
         let parts = RequestParts::default();
-        let error = requester.request(&Arc::default(), None, parts, &session).unwrap_err();
+        let error = requester
+            .request(&Arc::default(), None, parts, &session)
+            .unwrap_err();
         assert!(error.message.contains("no scheme"), "{error}");
         let place = error.at.map(|at| (at.line, at.column));
-        assert_eq!(place, Some((2, 14)), "the test puts the document below a key");
+        assert_eq!(
+            place,
+            Some((2, 14)),
+            "the test puts the document below a key"
+        );
     }
 
     #[test]
     fn what_is_not_supported_is_an_error_at_its_line() {
-        let errors = mistakes::<HttpRequester>("url: https://a.example\nquery_properties: {type: QueryProperties}").join("\n");
+        let errors = mistakes::<HttpRequester>(
+            "url: https://a.example\nquery_properties: {type: QueryProperties}",
+        )
+        .join("\n");
         assert!(errors.contains("not known to this version"), "{errors}");
         assert!(errors.contains("test.yaml:3"), "{errors}");
     }
@@ -465,7 +444,9 @@ mod tests {
         let requester: HttpRequester = from_yaml("url: https://a.example");
         let session = TestSession::new(json!({}), Vec::new());
         let response = crate::component::backoff::testing::response(404, ("A", "b"), "");
-        let verdict = requester.error_handler().judge("", Ok(&response), session.config());
+        let verdict = requester
+            .error_handler()
+            .judge("", Ok(&response), session.config());
         assert_eq!(verdict.unwrap().action, Action::Fail);
     }
 }

@@ -76,7 +76,10 @@ fn without_nulls(mut map: Map<String, Value>) -> Map<String, Value> {
 impl<S> fmt::Debug for Fields<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mapping(pairs) => f.debug_map().entries(pairs.iter().map(|(k, v)| (k, v))).finish(),
+            Self::Mapping(pairs) => f
+                .debug_map()
+                .entries(pairs.iter().map(|(k, v)| (k, v)))
+                .finish(),
             Self::Text(template) => template.fmt(f),
         }
     }
@@ -87,7 +90,8 @@ impl<'de, S: Scope> Deserialize<'de> for Fields<S> {
         let (here, IgnoredAny) = located(deserializer)?;
         let here = here.ok_or_else(|| serde::de::Error::custom("expected a manifest"))?;
         if here.node.as_map().is_some() {
-            here.decode::<Pairs<S>, _>().map(|pairs| Self::Mapping(pairs.0))
+            here.decode::<Pairs<S>, _>()
+                .map(|pairs| Self::Mapping(pairs.0))
         } else {
             here.decode::<Template<S>, _>().map(Self::Text)
         }

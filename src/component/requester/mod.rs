@@ -6,11 +6,13 @@
 mod body;
 mod http_requester;
 mod input;
+mod method;
 mod parts;
 mod request_body;
 mod request_option;
 
-pub use http_requester::{HttpMethod, HttpRequester, Timeouts};
+pub use http_requester::HttpRequester;
+pub use method::{HttpMethod, Timeouts};
 pub use parts::{BodyData, RequestParts};
 pub use request_body::{
     RequestBody, RequestBodyGraphQL, RequestBodyJsonObject, RequestBodyPlainText,

@@ -195,7 +195,10 @@ mod tests {
             path: Some(path.to_owned()),
             ..RequestParts::default()
         };
-        assert_eq!(merged(path("a"), path("b")).unwrap().path.as_deref(), Some("b"));
+        assert_eq!(
+            merged(path("a"), path("b")).unwrap().path.as_deref(),
+            Some("b")
+        );
         let none = RequestParts::default();
         assert_eq!(merged(path("a"), none).unwrap().path.as_deref(), Some("a"));
     }

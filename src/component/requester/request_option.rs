@@ -51,9 +51,8 @@ impl<'de> Deserialize<'de> for RequestOption {
             field_name,
             field_path,
         } = &option.value;
-        let nothing = |text: &Option<Template<_>>| {
-            text.as_ref().is_none_or(|text| text.source().is_empty())
-        };
+        let nothing =
+            |text: &Option<Template<_>>| text.as_ref().is_none_or(|text| text.source().is_empty());
         let no_path = field_path.as_ref().is_none_or(Vec::is_empty);
         let complaint = match (nothing(field_name), no_path) {
             (true, true) => "expected a `field_name` or a `field_path`",
@@ -183,17 +182,32 @@ mod tests {
         let headers = injected(&format!("{{inject_into: header, {name}}}")).headers;
         assert_eq!(Value::Object(headers), json!({"x-k": 5}));
         let mut form = injected(&format!("{{inject_into: body_data, {name}}}"));
-        assert_eq!(Value::Object(form.form().unwrap().clone()), json!({"x-k": 5}));
+        assert_eq!(
+            Value::Object(form.form().unwrap().clone()),
+            json!({"x-k": 5})
+        );
         let nested = "{inject_into: body_json, field_path: [a, \"{{ config['key'] }}\"]}";
-        assert_eq!(Value::Object(injected(nested).body_json), json!({"a": {"k": 5}}));
+        assert_eq!(
+            Value::Object(injected(nested).body_json),
+            json!({"a": {"k": 5}})
+        );
     }
 
     #[test]
     fn one_name_or_one_path() {
         for (yaml, complaint) in [
-            ("inject_into: header", "expected a `field_name` or a `field_path`"),
-            ("{inject_into: body_json, field_name: a, field_path: [b]}", "found both"),
-            ("{inject_into: header, field_path: [b]}", "needs `inject_into: body_json`"),
+            (
+                "inject_into: header",
+                "expected a `field_name` or a `field_path`",
+            ),
+            (
+                "{inject_into: body_json, field_name: a, field_path: [b]}",
+                "found both",
+            ),
+            (
+                "{inject_into: header, field_path: [b]}",
+                "needs `inject_into: body_json`",
+            ),
         ] {
             let errors = mistakes::<RequestOption>(yaml).join("\n");
             assert!(errors.contains(complaint), "{errors}");

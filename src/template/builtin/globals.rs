@@ -120,6 +120,14 @@ fn str_to_datetime(value: &TValue) -> Eval<DateTime> {
     if value.is_undefined() {
         return Err(value.use_fault());
     }
+    // Of what is as short as no date, it says so before it looks at the type.
+    if matches!(
+        value,
+        TValue::List(_) | TValue::Tuple(_) | TValue::Dict(_) | TValue::Bytes(_)
+    ) && value.len()? < 4
+    {
+        return Err(Fault::other("the date is too short"));
+    }
     datetime::parse_iso(text(value)?)
         .map(|d| d.to_utc())
         .map_err(fault)

@@ -18,7 +18,7 @@ pub(super) const FILTERS: &[Filter] = filters! {
     "capitalize" => |_, value, args| method(&value, "capitalize", args),
     "title" => |_, value, args| {
         args.none("title")?;
-        Ok(TValue::from(title(&soft(&value)?)))
+        Ok(TValue::from(title(&soft(&value))))
     },
     "trim" => |_, value, args| {
         let [chars] = args.bind("trim", ["chars"], 0)?;
@@ -39,12 +39,12 @@ pub(super) const FILTERS: &[Filter] = filters! {
         } else {
             args.named.into_iter().map(|(k, v)| (k.to_string(), v)).collect()
         };
-        format::percent(&soft(&value)?, &values).map(TValue::from)
+        format::percent(&soft(&value), &values).map(TValue::from)
     },
     "truncate" => truncate,
     "wordcount" => |_, value, args| {
         args.none("wordcount")?;
-        let text = soft(&value)?;
+        let text = soft(&value);
         let words = text
             .split(|c: char| !(c.is_alphanumeric() || c == '_'))
             .filter(|w| !w.is_empty())
@@ -56,12 +56,12 @@ pub(super) const FILTERS: &[Filter] = filters! {
 };
 
 /// markupsafe's `soft_str`.
-fn soft(value: &TValue) -> Eval<String> {
-    Ok(repr::to_str(value))
+fn soft(value: &TValue) -> String {
+    repr::to_str(value)
 }
 
 fn method(value: &TValue, name: &str, args: Args) -> Eval<TValue> {
-    apply_method(&TValue::from(soft(value)?), name, args)
+    apply_method(&TValue::from(soft(value)), name, args)
 }
 
 /// The reference replaces jinja2's filter: what is no text becomes JSON in triple quotes, which
@@ -95,7 +95,7 @@ fn title(text: &str) -> String {
 
 fn replace(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     let [old, new, count] = args.bind("replace", ["old", "new", "count"], 2)?;
-    let text = |v: Option<TValue>| soft(&v.unwrap_or_default()).map(TValue::from);
+    let text = |v: Option<TValue>| TValue::from(soft(&v.unwrap_or_default()));
     let count = match count {
         None | Some(TValue::None) => TValue::Int(-1),
         Some(count) => count,
@@ -103,7 +103,7 @@ fn replace(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     method(
         &value,
         "replace",
-        Args::of(vec![text(old)?, text(new)?, count]),
+        Args::of(vec![text(old), text(new), count]),
     )
 }
 
@@ -122,8 +122,8 @@ fn truncate(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     let [length, kill, end, leeway] = args.bind("truncate", names, 0)?;
     let length = number(length, 255)?;
     let leeway = number(leeway, 5)?;
-    let end = end.map_or_else(|| Ok("...".to_owned()), |e| soft(&e))?;
-    let text = soft(&value)?;
+    let end = end.map_or_else(|| "...".to_owned(), |e| soft(&e));
+    let text = soft(&value);
     if length < end.chars().count() {
         return Err(Fault::other(format!(
             "expected length >= {}, got {length}",
@@ -153,7 +153,7 @@ fn indent(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
         first.is_some_and(|f| f.truth()),
         blank.is_some_and(|b| b.truth()),
     );
-    let text = soft(&value)? + "\n";
+    let text = soft(&value) + "\n";
     let mut out = String::new();
     for (i, line) in methods::lines(&text, false).iter().enumerate() {
         if i > 0 {
@@ -182,8 +182,8 @@ fn wordwrap(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     let [width, break_long, wrap, _] = args.bind("wordwrap", names, 0)?;
     let width = number(width, 79)?.max(1);
     let break_long = break_long.is_none_or(|b| b.truth());
-    let wrap = wrap.map_or_else(|| Ok("\n".to_owned()), |w| soft(&w))?;
-    let text = soft(&value)?;
+    let wrap = wrap.map_or_else(|| "\n".to_owned(), |w| soft(&w));
+    let text = soft(&value);
     let wrapped: Vec<String> = methods::lines(&text, false)
         .iter()
         .map(|line| wrap_line(line, width, break_long).join(&wrap))

@@ -11,6 +11,8 @@ pub(crate) struct Code {
     pub(crate) body: Vec<Stmt>,
     /// Names that have to be in scope.
     pub(crate) reads: Vec<Arc<str>>,
+    /// Where each of them is read first.
+    pub(crate) read_at: Vec<usize>,
     /// Whether it may change a list or mapping that it was given.
     pub(crate) mutates: bool,
 }
@@ -23,7 +25,7 @@ pub(crate) enum Stmt {
     /// `{{ … }}`
     Emit(Expr),
     If(Expr, Vec<Stmt>, Vec<Stmt>),
-    For(Box<For>),
+    For(Arc<For>),
     /// `{% set target = expr %}`
     Set(Target, Expr),
     /// `{% set name %}…{% endset %}`, perhaps through filters.

@@ -58,10 +58,14 @@ pub(super) fn lower(text: &str) -> Result<Code, TemplateError> {
     let mut lowering = Lowering {
         source: text,
         mutates: false,
+        depth: 0,
     };
+    let body = lowering.body(&template.children)?;
+    let (reads, read_at) = names::undeclared(&template.children).into_iter().unzip();
     Ok(Code {
-        body: lowering.body(&template.children)?,
-        reads: names::undeclared(&template.children),
+        body,
+        reads,
+        read_at,
         mutates: lowering.mutates,
     })
 }
@@ -85,7 +89,11 @@ fn without_colons(source: &str) -> String {
 struct Lowering<'a> {
     source: &'a str,
     mutates: bool,
+    depth: usize,
 }
+
+/// How deep an expression may be: it is evaluated by recursion, on a thread's small stack.
+const MAX_DEPTH: usize = 150;
 
 type Lowered<T> = Result<T, TemplateError>;
 
@@ -113,7 +121,7 @@ impl Lowering<'_> {
                 self.body(&c.true_body)?,
                 self.body(&c.false_body)?,
             ),
-            S::ForLoop(f) => Stmt::For(Box::new(For {
+            S::ForLoop(f) => Stmt::For(Arc::new(For {
                 target: self.target(&f.target)?,
                 iter: self.expr(&f.iter)?,
                 filter: f.filter_expr.as_ref().map(|e| self.expr(e)).transpose()?,
@@ -235,6 +243,16 @@ impl Lowering<'_> {
     }
 
     fn expr(&mut self, expr: &ast::Expr<'_>) -> Lowered<Expr> {
+        if self.depth >= MAX_DEPTH {
+            return self.fault("the expression is too deep", expr.span());
+        }
+        self.depth += 1;
+        let lowered = self.expr_inside(expr);
+        self.depth -= 1;
+        lowered
+    }
+
+    fn expr_inside(&mut self, expr: &ast::Expr<'_>) -> Lowered<Expr> {
         use ast::Expr as E;
         let span = expr.span();
         let kind = match expr {

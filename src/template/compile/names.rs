@@ -6,8 +6,8 @@ use minijinja::machinery::ast;
 
 use crate::template::builtin::is_global;
 
-/// Names that `body` reads from outside, each once, in the order of reading.
-pub(super) fn undeclared(body: &[ast::Stmt<'_>]) -> Vec<Arc<str>> {
+/// Names that `body` reads from outside and where, each once, in the order of reading.
+pub(super) fn undeclared(body: &[ast::Stmt<'_>]) -> Vec<(Arc<str>, usize)> {
     let mut walk = Walk {
         scopes: vec![vec!["self".to_owned()]],
         found: Vec::new(),
@@ -18,7 +18,7 @@ pub(super) fn undeclared(body: &[ast::Stmt<'_>]) -> Vec<Arc<str>> {
 
 struct Walk {
     scopes: Vec<Vec<String>>,
-    found: Vec<Arc<str>>,
+    found: Vec<(Arc<str>, usize)>,
 }
 
 impl Walk {
@@ -28,10 +28,10 @@ impl Walk {
         }
     }
 
-    fn read(&mut self, name: &str) {
+    fn read(&mut self, name: &str, at: usize) {
         let declared = self.scopes.iter().flatten().any(|n| n == name);
-        if !declared && !is_global(name) && !self.found.iter().any(|n| &**n == name) {
-            self.found.push(Arc::from(name));
+        if !declared && !is_global(name) && !self.found.iter().any(|(n, _)| &**n == name) {
+            self.found.push((Arc::from(name), at));
         }
     }
 
@@ -158,7 +158,10 @@ impl Walk {
     fn expr(&mut self, expr: &ast::Expr<'_>) {
         use ast::Expr as E;
         match expr {
-            E::Var(v) => self.read(v.id),
+            E::Var(v) => self.read(
+                v.id,
+                usize::try_from(v.span().start_offset).unwrap_or_default(),
+            ),
             E::Const(_) => {}
             E::Slice(s) => {
                 self.expr(&s.expr);

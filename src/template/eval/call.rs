@@ -257,6 +257,16 @@ impl Machine<'_> {
                 Object::Function(function) => return (function.call)(self, args),
                 Object::Method(of, name) => return apply_method(of, name, args),
                 Object::Macro(m) => return self.call_macro(m, args),
+                Object::Loop(Loop {
+                    code: Some(code),
+                    depth0,
+                    ..
+                }) => {
+                    let items = args.one("loop", "iterable")?.iterate()?;
+                    return self
+                        .deeper(|m| m.captured(|m| m.for_loop(code, items, depth0 + 1)))
+                        .map(TValue::from);
+                }
                 Object::Joiner(separator, used) => {
                     args.none("joiner")?;
                     let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);

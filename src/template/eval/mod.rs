@@ -9,7 +9,7 @@ mod stmt;
 
 use std::sync::{Arc, Mutex};
 
-use super::compile::code::{Code, MacroCode};
+use super::compile::code::{Code, For, MacroCode};
 use super::config::Config;
 use super::error::{Eval, Fault};
 use super::value::TValue;
@@ -42,9 +42,11 @@ pub(crate) fn render(code: &Code, names: &dyn Names) -> Eval<String> {
         out: String::new(),
         depth: 0,
     };
-    for name in &code.reads {
+    for (name, at) in code.reads.iter().zip(&code.read_at) {
         if names.lookup(name).is_none() {
-            return Err(Fault::other(format!("`{name}` is not in scope")));
+            let mut fault = Fault::other(format!("`{name}` is not in scope"));
+            fault.offset = Some(*at);
+            return Err(fault);
         }
     }
     machine.body(&code.body)?;
@@ -112,6 +114,8 @@ pub struct Loop {
     pub(crate) depth0: usize,
     pub(crate) previous: Option<TValue>,
     pub(crate) next: Option<TValue>,
+    /// The loop itself where it is recursive: `loop(items)` runs it again.
+    pub(crate) code: Option<Arc<For>>,
     /// What `loop.changed()` was last asked with.
     pub(crate) seen: Arc<Mutex<Option<Vec<TValue>>>>,
 }

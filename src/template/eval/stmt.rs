@@ -137,7 +137,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    pub(super) fn for_loop(&mut self, f: &For, items: Vec<TValue>, depth0: usize) -> Eval<()> {
+    pub(super) fn for_loop(&mut self, f: &Arc<For>, items: Vec<TValue>, depth0: usize) -> Eval<()> {
         let items = match &f.filter {
             None => items,
             Some(filter) => {
@@ -166,6 +166,7 @@ impl Machine<'_> {
                 index0,
                 length: items.len(),
                 depth0,
+                code: f.recursive.then(|| Arc::clone(f)),
                 previous: index0.checked_sub(1).and_then(|i| items.get(i)).cloned(),
                 next: items.get(index0 + 1).cloned(),
                 seen: Arc::clone(&seen),

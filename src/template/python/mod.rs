@@ -3,6 +3,7 @@
 pub(crate) mod compare;
 pub(crate) mod containers;
 pub(crate) mod format;
+mod layout;
 pub(crate) mod literal;
 pub(crate) mod number;
 pub(crate) mod operators;

@@ -58,7 +58,7 @@ fn hash_into<H: Hasher>(value: &TValue, state: &mut H) {
         TValue::Bytes(b) => b.hash(state),
         TValue::Big(b) => b.hash(state),
         other => match other.as_float() {
-            Some(f) if f == 0.0 => 0_u64.hash(state),
+            Some(0.0) => 0_u64.hash(state),
             Some(f) => f.to_bits().hash(state),
             None => 1_u64.hash(state),
         },

@@ -79,8 +79,8 @@ impl TValue {
             }
             (Self::Object(o), _) => match &**o {
                 Object::Mapping(m) => match key {
-                    Self::Str(k) if m.is_mapping() => m.get(k),
-                    Self::Str(k) => m.get(k).or_else(|| m.plain().item(key)),
+                    // Whatever a lazy document is, only a mapping has items by text.
+                    Self::Str(k) => m.get(k),
                     _ => m.plain().item(key),
                 },
                 Object::Namespace(d) => match key {
