@@ -34,7 +34,13 @@ pub(super) struct Flags {
 /// Reads the first record of each stream that the manifest's `check` names.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(&flags.source, &flags.archive, &flags.threads, "check", cancel)?;
+    let opened = open(
+        &flags.source,
+        &flags.archive,
+        &flags.threads,
+        "check",
+        cancel,
+    )?;
     let mut output = protocol(&opened.source.settings.clock);
     let result = check(&opened)?;
     opened.finish()?;
@@ -71,7 +77,9 @@ fn check(opened: &Opened) -> Result<Verdict, Failure> {
     let names = opened.stream_names();
     let Check::CheckStream(check) = (opened.declared.check())
         .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
-    let wanted = check.stream_names(opened.config.json()).map_err(Failure::wrong)?;
+    let wanted = check
+        .stream_names(opened.config.json())
+        .map_err(Failure::wrong)?;
     for name in wanted {
         if !names.contains(&name) {
             return Ok(Verdict::Wrong(format!(
@@ -82,7 +90,10 @@ fn check(opened: &Opened) -> Result<Verdict, Failure> {
         let Planned { plan, broken } = opened.plan(&|stream| stream == name);
         opened.tell(&broken);
         if let Some(stream) = broken.first() {
-            return Ok(Verdict::Wrong(format!("stream `{name}`: {}", stream.message())));
+            return Ok(Verdict::Wrong(format!(
+                "stream `{name}`: {}",
+                stream.message()
+            )));
         }
         let options = Options {
             probe: true,
@@ -96,7 +107,10 @@ fn check(opened: &Opened) -> Result<Verdict, Failure> {
         }
         let stream = outcome.streams.iter().find(|stream| stream.selected);
         if let Some(error) = stream.and_then(|stream| stream.errors.first()) {
-            return Ok(Verdict::Wrong(format!("stream `{name}`: {}", error.message)));
+            return Ok(Verdict::Wrong(format!(
+                "stream `{name}`: {}",
+                error.message
+            )));
         }
         // The reference calls a stream without a partition unavailable (`default_stream.py`).
         if stream.is_some_and(|stream| stream.stats.partitions.get() == 0 && stream.finished) {

@@ -29,13 +29,21 @@ pub(super) struct Flags {
 /// Prints the catalog. A stream that cannot be read is told, and left out.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(&flags.source, &flags.archive, &flags.threads, "discover", cancel)?;
+    let opened = open(
+        &flags.source,
+        &flags.archive,
+        &flags.threads,
+        "discover",
+        cancel,
+    )?;
     let mut output = protocol(&opened.source.settings.clock);
     let Planned { plan, broken } = opened.plan(&|_| true);
     opened.tell(&broken);
     let mut streams = Vec::new();
     for node in plan.nodes.iter().filter(|node| node.selected) {
-        let schema = node.stream.schema(&opened.config, &|path| opened.read(path));
+        let schema = node
+            .stream
+            .schema(&opened.config, &|path| opened.read(path));
         streams.push(node.stream.catalog_entry(schema.map_err(Failure::wrong)?));
     }
     let names = opened.stream_names();

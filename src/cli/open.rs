@@ -112,7 +112,11 @@ impl Broken {
 impl Opened {
     /// The names of all streams, in the manifest's order.
     pub(super) fn stream_names(&self) -> Vec<String> {
-        self.declared.streams().into_iter().map(|stream| stream.name).collect()
+        self.declared
+            .streams()
+            .into_iter()
+            .map(|stream| stream.name)
+            .collect()
     }
 
     /// Reads a file by its path relative to the manifest.

@@ -14,9 +14,7 @@ use super::settings::read_json;
 use super::signals;
 use crate::clock::Clock;
 use crate::engine::{self, Options};
-use crate::message::{
-    self, ConfiguredCatalog, FailureType, InputState, Message, StreamStatus,
-};
+use crate::message::{self, ConfiguredCatalog, FailureType, InputState, Message, StreamStatus};
 use crate::output::{AirbyteOutput, Output};
 
 const EXAMPLES: &str = "Examples:
@@ -49,7 +47,13 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     if let Some(path) = &flags.state {
         InputState::from_value(read_json(path, "state")?).map_err(Failure::input)?;
     }
-    let opened = open(&flags.source, &flags.archive, &flags.threads, "read", cancel)?;
+    let opened = open(
+        &flags.source,
+        &flags.archive,
+        &flags.threads,
+        "read",
+        cancel,
+    )?;
     let mut output = protocol(&opened.source.settings.clock);
     let Planned { plan, broken } = opened.plan(&|name| catalog.get(name).is_some());
     opened.tell(&broken);
@@ -60,15 +64,22 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let asked = catalog.streams.iter().map(|stream| &stream.stream.name);
     let missing: Vec<&String> = asked.filter(|name| !names.contains(name)).collect();
     for name in &missing {
-        stream_failure(&mut output, name, &format!("the manifest has no stream `{name}`"))?;
+        stream_failure(
+            &mut output,
+            name,
+            &format!("the manifest has no stream `{name}`"),
+        )?;
     }
     let options = Options {
         workers: opened.workers(),
         ..Options::default()
     };
-    let result = engine::run(plan, Arc::clone(&opened.session), &options, &mut |message| {
-        output.write(&message)
-    });
+    let result = engine::run(
+        plan,
+        Arc::clone(&opened.session),
+        &options,
+        &mut |message| output.write(&message),
+    );
     let finished = output.finish();
     let recorded = opened.finish();
     let outcome = result?;

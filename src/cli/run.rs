@@ -44,7 +44,13 @@ pub(super) struct Flags {
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(&flags.source, &flags.archive, &flags.threads, "read", cancel)?;
+    let opened = open(
+        &flags.source,
+        &flags.archive,
+        &flags.threads,
+        "read",
+        cancel,
+    )?;
     let names = opened.stream_names();
     if let Some(unknown) = flags.stream.iter().find(|name| !names.contains(name)) {
         return Err(Failure::wrong(format!("there is no stream `{unknown}`"))
@@ -62,12 +68,17 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let began = monotonic();
     let mut output = JsonlOutput::new(io::stdout().lock());
     let mut told = HashSet::new();
-    let result = engine::run(plan, Arc::clone(&opened.session), &options, &mut |message| {
-        if let Message::Failure(failure) = &message {
-            tell(failure, &mut told);
-        }
-        output.write(&message)
-    });
+    let result = engine::run(
+        plan,
+        Arc::clone(&opened.session),
+        &options,
+        &mut |message| {
+            if let Message::Failure(failure) = &message {
+                tell(failure, &mut told);
+            }
+            output.write(&message)
+        },
+    );
     // What was read is written out whole, whatever ended the run.
     let finished = output.finish();
     let recorded = opened.finish();
@@ -75,13 +86,20 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     finished?;
     recorded?;
     let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
-    report::print(&reports(&outcome, &broken), began.elapsed().as_secs_f64(), columns);
+    report::print(
+        &reports(&outcome, &broken),
+        began.elapsed().as_secs_f64(),
+        columns,
+    );
     Ok(ending(&outcome, &broken))
 }
 
 /// Tells a stream's failure on standard error, each text once.
 fn tell(failure: &crate::message::Failure, told: &mut HashSet<String>) {
-    let text = failure.internal_message.as_ref().unwrap_or(&failure.message);
+    let text = failure
+        .internal_message
+        .as_ref()
+        .unwrap_or(&failure.message);
     if told.insert(text.clone()) {
         let stream = failure.stream.as_deref().unwrap_or_default();
         say(&format!("error: stream `{stream}`: {text}"));
@@ -93,7 +111,10 @@ pub(super) fn ending(outcome: &engine::Outcome, broken: &[Broken]) -> Outcome {
     if outcome.cancelled {
         return Outcome::Interrupted;
     }
-    let failed = outcome.streams.iter().any(|stream| !stream.errors.is_empty());
+    let failed = outcome
+        .streams
+        .iter()
+        .any(|stream| !stream.errors.is_empty());
     if failed || !broken.is_empty() {
         Outcome::Failed
     } else {
@@ -126,15 +147,24 @@ fn stream_report(stream: &StreamOutcome) -> StreamReport {
         .map(|(reason, count)| format!("{count} × {reason}"))
         .collect();
     for (count, what) in [
-        (stats.filtered.get(), "records left out by the record filter"),
-        (stats.keyless.get(), "records without the key that a child asks for"),
+        (
+            stats.filtered.get(),
+            "records left out by the record filter",
+        ),
+        (
+            stats.keyless.get(),
+            "records without the key that a child asks for",
+        ),
     ] {
         if count > 0 {
             notes.push(format!("{count} {what}"));
         }
     }
     if !stats.waited().is_zero() {
-        notes.push(format!("{:.1} s of waits between tries", stats.waited().as_secs_f64()));
+        notes.push(format!(
+            "{:.1} s of waits between tries",
+            stats.waited().as_secs_f64()
+        ));
     }
     StreamReport {
         name: stream.name.to_string(),

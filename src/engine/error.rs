@@ -63,7 +63,9 @@ impl fmt::Display for ReadError {
         }
         match (self.status, self.attempts) {
             (Some(status), 0 | 1) => write!(f, "\n  = status: {status}")?,
-            (Some(status), attempts) => write!(f, "\n  = status: {status} after {attempts} attempts")?,
+            (Some(status), attempts) => {
+                write!(f, "\n  = status: {status} after {attempts} attempts")?
+            }
             (None, 0 | 1) => {}
             (None, attempts) => write!(f, "\n  = no answer in {attempts} attempts")?,
         }

@@ -83,9 +83,13 @@ impl Shared {
                 return Err(self.exhausted(&request, outcome.as_ref(), verdict, &tries));
             };
             stats.retries.add(1);
-            stats.waited.add(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
+            stats
+                .waited
+                .add(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
             let limited = verdict.action == Action::RateLimited
-                || outcome.as_ref().is_ok_and(|response| response.status == 429);
+                || outcome
+                    .as_ref()
+                    .is_ok_and(|response| response.status == 429);
             if limited {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
@@ -95,11 +99,17 @@ impl Shared {
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
             let parts = retriever.request_parts(&read.slice, token, &session.config)?;
-            request.headers = requester.request(&read.slice, token, parts, session)?.headers;
+            request.headers = requester
+                .request(&read.slice, token, parts, session)?
+                .headers;
         }
     }
 
-    fn send_once(&self, stats: &StreamStats, request: &Request) -> Result<Response, TransportError> {
+    fn send_once(
+        &self,
+        stats: &StreamStats,
+        request: &Request,
+    ) -> Result<Response, TransportError> {
         let outcome = self.session.send(request);
         if let Ok(response) = &outcome {
             stats.bytes.add(response.wire_bytes);

@@ -96,12 +96,24 @@ pub struct StreamOutcome {
 
 /// From the workers to the calling thread.
 enum Event {
-    Started { stream: usize },
-    Records { stream: usize, records: Vec<Data> },
-    Failed { stream: usize, error: ReadError },
-    Finished { streams: Vec<usize> },
+    Started {
+        stream: usize,
+    },
+    Records {
+        stream: usize,
+        records: Vec<Data>,
+    },
+    Failed {
+        stream: usize,
+        error: ReadError,
+    },
+    Finished {
+        streams: Vec<usize>,
+    },
     /// The run cannot go on.
-    Broken { error: ReadError },
+    Broken {
+        error: ReadError,
+    },
 }
 
 /// What all workers see.
@@ -148,8 +160,16 @@ pub fn run(
     emit: &mut dyn FnMut(Message) -> io::Result<()>,
 ) -> io::Result<Outcome> {
     let (sender, events) = sync_channel(CHANNEL_BOUND);
-    let workers = if options.probe { 1 } else { options.workers.max(1) };
-    let policy = if options.probe { Policy::Probe } else { Policy::Full };
+    let workers = if options.probe {
+        1
+    } else {
+        options.workers.max(1)
+    };
+    let policy = if options.probe {
+        Policy::Probe
+    } else {
+        Policy::Full
+    };
     let shared = Arc::new(Shared {
         schedule: Schedule::new(&plan, policy, workers)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
@@ -187,15 +207,18 @@ struct Collector<'a> {
 impl<'a> Collector<'a> {
     fn new(shared: &'a Shared, emit: &'a mut dyn FnMut(Message) -> io::Result<()>) -> Self {
         let nodes = &shared.plan.nodes;
-        let streams = nodes.iter().zip(&shared.stats).map(|(node, stats)| StreamOutcome {
-            name: Arc::clone(&node.name),
-            selected: node.selected,
-            errors: Vec::new(),
-            finished: false,
-            started: false,
-            stats: Arc::clone(stats),
-            elapsed: Duration::ZERO,
-        });
+        let streams = nodes
+            .iter()
+            .zip(&shared.stats)
+            .map(|(node, stats)| StreamOutcome {
+                name: Arc::clone(&node.name),
+                selected: node.selected,
+                errors: Vec::new(),
+                finished: false,
+                started: false,
+                stats: Arc::clone(stats),
+                elapsed: Duration::ZERO,
+            });
         Self {
             emit,
             streams: streams.collect(),
@@ -230,15 +253,23 @@ impl<'a> Collector<'a> {
         let wanted = |s: &&StreamOutcome| s.selected;
         if self.shared.options.probe {
             return self.streams.iter().filter(wanted).all(|s| s.finished)
-                || self.streams.iter().zip(&self.shared.stats).any(|(stream, stats)| {
-                    stream.selected && (stats.records.get() > 0 || stats.partitions.get() > 0)
-                        || !stream.errors.is_empty()
-                });
+                || self
+                    .streams
+                    .iter()
+                    .zip(&self.shared.stats)
+                    .any(|(stream, stats)| {
+                        stream.selected && (stats.records.get() > 0 || stats.partitions.get() > 0)
+                            || !stream.errors.is_empty()
+                    });
         }
         self.streams.iter().filter(wanted).all(|s| s.finished)
     }
 
     fn take(&mut self, event: Event) -> io::Result<()> {
+        if let Some(config) = self.shared.session.take_changed_config() {
+            let config = Arc::new(config);
+            (self.emit)(Message::Control { config })?;
+        }
         match event {
             Event::Started { stream } => self.started(stream),
             Event::Records { stream, records } => self.records(stream, records),
@@ -306,7 +337,9 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        (stream + 1..nodes.len()).filter(|&index| reached[index]).collect()
+        (stream + 1..nodes.len())
+            .filter(|&index| reached[index])
+            .collect()
     }
 
     fn finished(&mut self, streams: Vec<usize>) -> io::Result<()> {

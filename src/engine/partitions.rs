@@ -31,7 +31,10 @@ impl Partitions {
             ready: SliceQueue::new(bound),
             inputs: open
                 .into_iter()
-                .map(|open| Input { seen: Vec::new(), open })
+                .map(|open| Input {
+                    seen: Vec::new(),
+                    open,
+                })
                 .collect(),
         }
     }
@@ -57,7 +60,9 @@ impl Partitions {
                 .collect();
         }
         self.inputs[input].seen.push(slice);
-        products.into_iter().try_for_each(|product| self.ready.push(product))
+        products
+            .into_iter()
+            .try_for_each(|product| self.ready.push(product))
     }
 
     /// Notes that one parent of router `input` has come to its end.

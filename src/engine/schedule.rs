@@ -216,7 +216,8 @@ impl State {
 
     /// The stream whose next partition is begun.
     fn next_stream(&self, policy: Policy, low_water: usize) -> Option<usize> {
-        let ready = (0..self.streams.len()).filter(|&s| !self.streams[s].partitions.ready.is_empty());
+        let ready =
+            (0..self.streams.len()).filter(|&s| !self.streams[s].partitions.ready.is_empty());
         // Of equals the first in the manifest's order: `max_by_key` would take the last.
         ready.rev().max_by_key(|&s| {
             let stream = &self.streams[s];

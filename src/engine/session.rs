@@ -1,11 +1,11 @@
 //! What all streams of a run share: the way to the hosts, tokens, secrets, pauses, the clock.
 
-use crate::component::authenticator::{Session as Shared, TokenStore};
+use crate::component::authenticator::{ConfigChange, Session as Shared, TokenStore};
 use crate::http::{Gate, Request, Response, Secrets, Transport, TransportError};
 use crate::template::Config;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The surroundings of a run. Everything in it is shared by all workers.
 pub struct Session {
@@ -15,7 +15,16 @@ pub struct Session {
     secrets: Secrets,
     pub(super) gate: Gate,
     cancel: Arc<AtomicBool>,
-    changed_config: Mutex<Option<Value>>,
+    changes: Mutex<Changes>,
+}
+
+/// What authenticators changed in the config.
+#[derive(Default)]
+struct Changes {
+    /// The config with all changes so far.
+    config: Option<Value>,
+    /// Whether nobody was told yet.
+    is_news: bool,
 }
 
 impl Session {
@@ -35,7 +44,7 @@ impl Session {
             tokens: TokenStore::default(),
             secrets,
             cancel,
-            changed_config: Mutex::new(None),
+            changes: Mutex::default(),
         }
     }
 
@@ -45,12 +54,37 @@ impl Session {
         self.cancel.load(Ordering::Relaxed)
     }
 
-    /// Takes the config that an authenticator changed (a rotated refresh token), once.
+    /// The config as authenticators changed it (a rotated refresh token); once for each change.
     pub(super) fn take_changed_config(&self) -> Option<Value> {
-        self.changed_config
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        let mut changes = self.changes();
+        if std::mem::replace(&mut changes.is_news, false) {
+            changes.config.clone()
+        } else {
+            None
+        }
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sets the value at `path`, making mappings on the way.
+fn assign(config: &mut Value, path: &[String], value: &Value) {
+    match path.split_first() {
+        None => *config = value.clone(),
+        Some((key, rest)) => {
+            if !config.is_object() {
+                *config = Value::Object(Map::new());
+            }
+            if let Value::Object(fields) = config {
+                assign(
+                    fields.entry(key.as_str()).or_insert(Value::Null),
+                    rest,
+                    value,
+                );
+            }
+        }
     }
 }
 
@@ -69,5 +103,17 @@ impl Shared for Session {
 
     fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    fn config_changed(&self, changed: &[ConfigChange]) {
+        let mut changes = self.changes();
+        let mut config = (changes.config.take()).unwrap_or_else(|| (**self.config.json()).clone());
+        for (path, value) in changed {
+            assign(&mut config, path, value);
+        }
+        *changes = Changes {
+            config: Some(config),
+            is_news: true,
+        };
     }
 }

@@ -59,7 +59,10 @@ impl StreamStats {
     #[must_use]
     pub fn notes(&self) -> Vec<(String, u64)> {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.iter().map(|(reason, count)| (reason.clone(), *count)).collect()
+        notes
+            .iter()
+            .map(|(reason, count)| (reason.clone(), *count))
+            .collect()
     }
 
     /// Time of all waits between tries.

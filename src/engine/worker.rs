@@ -42,7 +42,9 @@ impl Shared {
                 Ok(Some(read)) => self.step(read),
                 Ok(None) => break,
                 Err(error) => {
-                    self.break_off(&format!("cannot read the queue of partitions back: {error}"));
+                    self.break_off(&format!(
+                        "cannot read the queue of partitions back: {error}"
+                    ));
                     break;
                 }
             }
@@ -69,6 +71,10 @@ impl Shared {
             }
         }
         if !handed_on {
+            // A check has its answer: the first partition has come to its end.
+            if self.options.probe && self.plan.nodes[stream].selected {
+                self.schedule.stop();
+            }
             self.stats[stream].partitions.add(1);
             self.end(self.schedule.close_partition(stream));
         }
@@ -121,8 +127,15 @@ impl Shared {
         // The next page is asked for before this one is worked on, if its token can be known.
         let mut read = Some(read);
         let mut token_error = None;
-        let around = Around { response: &response, page: &page, slice: &slice, token: token.as_ref() };
-        if self.options.read_ahead && !paginator.is_some_and(|paginator| paginator.get().needs_records()) {
+        let around = Around {
+            response: &response,
+            page: &page,
+            slice: &slice,
+            token: token.as_ref(),
+        };
+        if self.options.read_ahead
+            && !paginator.is_some_and(|paginator| paginator.get().needs_records())
+        {
             match self.next_token(paginator, &around, None) {
                 Ok(Some(next)) => {
                     if let Some(read) = read.take() {
@@ -158,7 +171,9 @@ impl Shared {
             read: selection.read,
             last: selection.records.last().cloned(),
         };
-        self.stats[stream].filtered.add(seen.read.saturating_sub(seen.selected));
+        self.stats[stream]
+            .filtered
+            .add(seen.read.saturating_sub(seen.selected));
         self.feed(node, stream, &slice, &selection.records)?;
         self.hand_out(node, stream, selection.records);
         drop(turn);
@@ -238,6 +253,9 @@ impl Shared {
             if before + records.len() as u64 >= limit && node.children.is_empty() {
                 self.schedule.drop_stream(stream);
             }
+        }
+        if self.options.probe {
+            self.schedule.stop();
         }
         if !records.is_empty() {
             self.send(Event::Records { stream, records });

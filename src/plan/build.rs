@@ -73,10 +73,14 @@ impl<'a> Planner<'a> {
         }
         for node in nodes.iter_mut() {
             node.children.retain(|edge| needed[edge.child]);
-            node.children.iter_mut().for_each(|edge| edge.child = moved[edge.child]);
+            node.children
+                .iter_mut()
+                .for_each(|edge| edge.child = moved[edge.child]);
             for input in &mut node.inputs {
                 if let Input::Parents(parents) = input {
-                    parents.iter_mut().for_each(|parent| *parent = moved[*parent]);
+                    parents
+                        .iter_mut()
+                        .for_each(|parent| *parent = moved[*parent]);
                 }
             }
         }
@@ -88,7 +92,9 @@ impl<'a> Planner<'a> {
     fn add(&mut self, node: &Node, level: usize) -> Result<usize, Vec<StreamFailure>> {
         if level > DEPTH_LIMIT {
             let message = format!("more than {DEPTH_LIMIT} parents stand above each other");
-            return Err(vec![StreamFailure::Component(ComponentError::config(message))]);
+            return Err(vec![StreamFailure::Component(ComponentError::config(
+                message,
+            ))]);
         }
         let key = node.fingerprint();
         if let Some(known) = self.known.get(&key) {
@@ -100,8 +106,12 @@ impl<'a> Planner<'a> {
     }
 
     fn add_new(&mut self, node: &Node, level: usize) -> Result<usize, Vec<StreamFailure>> {
-        let stream: Stream = manifest::decode(node)
-            .map_err(|errors| errors.into_iter().map(StreamFailure::Manifest).collect::<Vec<_>>())?;
+        let stream: Stream = manifest::decode(node).map_err(|errors| {
+            errors
+                .into_iter()
+                .map(StreamFailure::Manifest)
+                .collect::<Vec<_>>()
+        })?;
         let Stream::DeclarativeStream(stream) = stream;
         let Retriever::SimpleRetriever(retriever) = stream.retriever();
         let mut failures = Vec::new();
@@ -145,11 +155,17 @@ impl<'a> Planner<'a> {
         let index = self.plan.nodes.len();
         let mut depth = 0;
         for (input, router) in inputs.iter().enumerate() {
-            let Input::Parents(parents) = router else { continue };
+            let Input::Parents(parents) = router else {
+                continue;
+            };
             for (parent, &at) in parents.iter().enumerate() {
                 let above = &mut self.plan.nodes[at];
                 depth = depth.max(above.depth + 1);
-                above.children.push(Edge { child: index, input, parent });
+                above.children.push(Edge {
+                    child: index,
+                    input,
+                    parent,
+                });
             }
         }
         self.plan.nodes.push(StreamNode {
