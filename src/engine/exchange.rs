@@ -21,6 +21,8 @@ pub(super) enum Answer {
     Page(Response),
     /// A response without records: the pagination ends here.
     Nothing,
+    /// The run was stopped while the request waited.
+    Stopped,
     /// The pagination starts again.
     Reset,
 }
@@ -53,7 +55,7 @@ impl Shared {
         let mut tries = Tries::default();
         loop {
             let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
-                return Ok(Answer::Nothing);
+                return Ok(Answer::Stopped);
             };
             stats.requests.add(1);
             tries.sent += 1;
@@ -94,7 +96,7 @@ impl Shared {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
-                return Ok(Answer::Nothing);
+                return Ok(Answer::Stopped);
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.

@@ -34,6 +34,17 @@ struct Seen {
     last: Option<Data>,
 }
 
+/// What becomes of a partition after one of its pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It has come to its end, by an error or without.
+    Ended,
+    /// Its next page is asked for, maybe by another worker already.
+    HandedOn,
+    /// The run was stopped; the partition, and so its stream, does not come to its end.
+    Abandoned,
+}
+
 impl Shared {
     /// Works until nothing is left to do.
     pub(super) fn work(&self) {
@@ -56,21 +67,28 @@ impl Shared {
         let (stream, number) = (read.stream, read.page);
         let turns = Arc::clone(&read.turns);
         let slice = Arc::clone(&read.slice);
-        let mut handed_on = false;
+        let mut fate = Fate::Ended;
         // A panic is a fault of ours; it must not leave the others waiting for this partition.
-        let result = catch_unwind(AssertUnwindSafe(|| self.page(read, &mut handed_on)))
+        let result = catch_unwind(AssertUnwindSafe(|| self.page(read, &mut fate)))
             .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
-        let failure = result.err().filter(|_| !self.session.is_cancelled());
-        if let Some(mut error) = failure {
+        if let Err(mut error) = result
             // What earlier pages hold comes out first.
-            let turn = turns.wait(number);
-            if turn.is_some() && turns.fail() {
+            && turns.wait(number).is_some()
+        {
+            if self.session.is_cancelled() {
+                fate = fate.interrupted();
+            } else {
                 self.stats[stream].failed.add(1);
                 error.slice = describe(&slice);
                 self.send(Event::Failed { stream, error });
             }
+            if self.options.probe {
+                self.schedule.stop();
+            }
+            // Only now may the holder of the last page close the partition: its failure is told.
+            turns.fail();
         }
-        if !handed_on {
+        if fate == Fate::Ended {
             // A check has its answer: the first partition has come to its end.
             if self.options.probe && self.plan.nodes[stream].selected {
                 self.schedule.stop();
@@ -80,9 +98,13 @@ impl Shared {
         }
     }
 
-    /// Brings one page and hands its records on. `handed_on` is set when the next page is.
-    fn page(&self, mut read: PartitionRead, handed_on: &mut bool) -> Result<(), ReadError> {
+    /// Brings one page and hands its records on. `fate` holds even when it ends by a panic.
+    fn page(&self, mut read: PartitionRead, fate: &mut Fate) -> Result<(), ReadError> {
         let stream = read.stream;
+        if self.schedule.is_stopped() {
+            *fate = Fate::Abandoned;
+            return Ok(());
+        }
         if read.turns.has_failed() || self.schedule.is_dropped(stream) {
             return Ok(());
         }
@@ -97,6 +119,10 @@ impl Shared {
         let response = match self.exchange(stream, retriever, &read)? {
             Answer::Page(response) => response,
             Answer::Nothing => return Ok(()),
+            Answer::Stopped => {
+                *fate = Fate::Abandoned;
+                return Ok(());
+            }
             Answer::Reset => {
                 read.resets += 1;
                 if read.resets > RESET_LIMIT {
@@ -104,10 +130,12 @@ impl Shared {
                         "the pagination was started again {RESET_LIMIT} times, and never came to its end"
                     )));
                 }
-                *handed_on = true;
                 let token = initial_token(paginator, config)?;
-                drop(read.turns.wait(read.page));
+                if let Some(turn) = read.turns.wait(read.page) {
+                    turn.pass();
+                }
                 self.schedule.resume(read.after(token));
+                *fate = Fate::HandedOn;
                 return Ok(());
             }
         };
@@ -140,7 +168,7 @@ impl Shared {
                 Ok(Some(next)) => {
                     if let Some(read) = read.take() {
                         self.schedule.resume(read.after(Some(next)));
-                        *handed_on = true;
+                        *fate = Fate::HandedOn;
                     }
                 }
                 Ok(None) => read = None,
@@ -176,16 +204,15 @@ impl Shared {
             .add(seen.read.saturating_sub(seen.selected));
         self.feed(node, stream, &slice, &selection.records)?;
         self.hand_out(node, stream, selection.records);
-        drop(turn);
-
         if let Some(error) = select_error.or(token_error) {
             return Err(error.into());
         }
+        turn.pass();
         if let Some(read) = read
             && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
             self.schedule.resume(read.after(Some(next)));
-            *handed_on = true;
+            *fate = Fate::HandedOn;
         }
         Ok(())
     }
@@ -275,6 +302,16 @@ impl Shared {
             ..ReadError::system(format!(
                 "the pagination goes round in a circle: {token} brings the same page again and again"
             ))
+        }
+    }
+}
+
+impl Fate {
+    /// The same in a run that was stopped: what has not ended well does not end at all.
+    fn interrupted(self) -> Self {
+        match self {
+            Self::Ended => Self::Abandoned,
+            other => other,
         }
     }
 }
