@@ -29,7 +29,8 @@ use schedule::{Policy, Schedule};
 use serde_json::Map;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// The one key of the state of a stream that has no cursor.
@@ -123,6 +124,8 @@ struct Shared {
     schedule: Schedule,
     stats: Vec<Arc<StreamStats>>,
     events: SyncSender<Event>,
+    /// Worker threads that have not ended.
+    working: AtomicUsize,
     options: Options,
 }
 
@@ -145,6 +148,22 @@ impl Shared {
             error: ReadError::system(message),
         });
         self.schedule.stop();
+    }
+}
+
+/// A worker thread's share; when the last one is gone, nothing more comes.
+struct Worker(Arc<Shared>);
+
+impl Worker {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.working.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.working.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -174,6 +193,7 @@ pub fn run(
         schedule: Schedule::new(&plan, policy, workers)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         events: sender,
+        working: AtomicUsize::new(0),
         options: options.clone(),
         session,
         plan,
@@ -181,10 +201,15 @@ pub fn run(
     let mut collector = Collector::new(&shared, emit);
     collector.finished(shared.schedule.finished_at_start())?;
     for number in 0..workers {
-        let shared = Arc::clone(&shared);
-        std::thread::Builder::new()
+        let worker = Worker::new(&shared);
+        let spawned = std::thread::Builder::new()
             .name(format!("worker-{number}"))
-            .spawn(move || shared.work())?;
+            .spawn(move || worker.0.work());
+        match spawned {
+            // Where the system has no more threads to give, those that there are do the work.
+            Err(_) if number > 0 => break,
+            spawned => drop(spawned?),
+        }
     }
     let result = collector.collect(&events);
     shared.schedule.stop();
@@ -234,8 +259,14 @@ impl<'a> Collector<'a> {
         while !self.is_done() {
             match events.recv_timeout(TICK) {
                 Ok(event) => self.take(event)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                // All that a worker sends comes before its end.
+                Err(_) if self.shared.working.load(Ordering::Acquire) == 0 => {
+                    while let Ok(event) = events.try_recv() {
+                        self.take(event)?;
+                    }
+                    break;
+                }
+                Err(_) => {}
             }
             if self.shared.session.is_cancelled() {
                 self.shared.schedule.stop();
@@ -245,6 +276,11 @@ impl<'a> Collector<'a> {
                     break;
                 }
             }
+        }
+        if !self.is_done() && !self.shared.session.is_cancelled() {
+            self.broken(&ReadError::system(
+                "internal error: the workers ended early",
+            ))?;
         }
         Ok(())
     }
@@ -275,14 +311,7 @@ impl<'a> Collector<'a> {
             Event::Records { stream, records } => self.records(stream, records),
             Event::Failed { stream, error } => self.failed(stream, error),
             Event::Finished { streams } => self.finished(streams),
-            Event::Broken { error } => {
-                for stream in 0..self.streams.len() {
-                    if !self.streams[stream].finished {
-                        self.failed(stream, error.clone())?;
-                    }
-                }
-                self.finished((0..self.streams.len()).collect())
-            }
+            Event::Broken { error } => self.broken(&error),
         }
     }
 
@@ -301,6 +330,20 @@ impl<'a> Collector<'a> {
         self.counted[stream] += records.len() as u64;
         let stream = Arc::clone(&self.streams[stream].name);
         (self.emit)(Message::Records { stream, records })
+    }
+
+    /// The run cannot go on: all streams that have not finished fail.
+    fn broken(&mut self, error: &ReadError) -> io::Result<()> {
+        let open = (0..self.streams.len()).filter(|&stream| !self.streams[stream].finished);
+        let open: Vec<usize> = open.collect();
+        for &stream in &open {
+            let outcome = &mut self.streams[stream];
+            if outcome.selected {
+                (self.emit)(failure(outcome, error))?;
+            }
+            outcome.errors.push(error.clone());
+        }
+        self.finished(open)
     }
 
     /// A stream's failure is also that of the streams below it: partitions of theirs are missing.
