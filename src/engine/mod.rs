@@ -430,3 +430,6 @@ fn failure(stream: &StreamOutcome, error: &ReadError) -> Message {
         stream: Some(Arc::clone(&stream.name)),
     })
 }
+
+#[cfg(test)]
+mod tests;
