@@ -3,7 +3,7 @@
 use super::turn::Turns;
 use crate::message::StreamSlice;
 use serde_json::Value;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
 /// How often in a row the same page may come back for the same token before it is called a loop.
@@ -48,33 +48,43 @@ impl PartitionRead {
 
     /// Notes the page that came for the present token; true when the pages go round in a circle.
     pub(super) fn goes_round(&mut self, body: &[u8]) -> bool {
-        let mut hasher = DefaultHasher::new();
-        self.token.as_ref().map(Value::to_string).hash(&mut hasher);
-        body.hash(&mut hasher);
-        self.repeats.note(hasher.finish())
+        let token = hash(&self.token.as_ref().map(Value::to_string));
+        self.repeats.note(token, || hash(&body))
     }
+}
+
+fn hash<T: Hash>(value: &T) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Finds a circle of any length in constant memory, by Brent's method: one page is remembered, and
 /// replaced by the present one after 1, 2, 4, 8, … pages.
 #[derive(Debug, Default)]
 struct Repeats {
-    remembered: Option<u64>,
+    /// Hashes of a token and of the page that it brought.
+    remembered: Option<(u64, u64)>,
     since: u64,
     until: u64,
     hits: u32,
 }
 
 impl Repeats {
-    fn note(&mut self, page: u64) -> bool {
-        if self.remembered == Some(page) {
-            self.hits += 1;
-            self.since = 0;
-        } else if self.since >= self.until {
-            self.remembered = Some(page);
-            self.until = (self.until * 2).max(1);
-            self.since = 0;
-            self.hits = 0;
+    /// `page` is only asked for when the token is the one remembered, or is to be: a body is long.
+    fn note(&mut self, token: u64, page: impl FnOnce() -> u64) -> bool {
+        let same_token = self.remembered.is_some_and(|(known, _)| known == token);
+        if same_token || self.since >= self.until {
+            let present = Some((token, page()));
+            if self.remembered == present {
+                self.hits += 1;
+                self.since = 0;
+            } else if self.since >= self.until {
+                self.remembered = present;
+                self.until = (self.until * 2).max(1);
+                self.since = 0;
+                self.hits = 0;
+            }
         }
         self.since += 1;
         self.hits >= LOOP_LIMIT
@@ -87,7 +97,7 @@ mod tests {
 
     fn pages_until_a_circle(tokens: impl Iterator<Item = u64>) -> Option<usize> {
         let mut repeats = Repeats::default();
-        tokens.take(10_000).position(|page| repeats.note(page))
+        tokens.take(10_000).position(|page| repeats.note(page, || page))
     }
 
     #[test]
@@ -95,6 +105,13 @@ mod tests {
         assert!(pages_until_a_circle(std::iter::repeat(7)).unwrap() < 20);
         assert!(pages_until_a_circle((0..).map(|n| n % 3)).unwrap() < 100);
         assert!(pages_until_a_circle((0..).map(|n| if n < 50 { n } else { n % 9 })).unwrap() < 300);
+    }
+
+    #[test]
+    fn one_token_for_many_pages_is_no_circle() {
+        // A scroll: the API keeps the place, and the token stays the same.
+        let mut repeats = Repeats::default();
+        assert!((0..1_000).all(|page| !repeats.note(1, || page)));
     }
 
     #[test]
