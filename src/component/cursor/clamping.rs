@@ -41,7 +41,8 @@ impl Clamping {
             Self::None => 0,
             Self::Day => i64::from(up && at.local.time() != NaiveTime::MIN),
             Self::Week(first) => {
-                let ahead = (7 + i64::from(first) - i64::from(day.weekday().num_days_from_monday())) % 7;
+                let ahead =
+                    (7 + i64::from(first) - i64::from(day.weekday().num_days_from_monday())) % 7;
                 if up || ahead == 0 { ahead } else { ahead - 7 }
             }
             Self::Month if day.day() == 1 => 0,
@@ -78,14 +79,49 @@ mod tests {
     #[test]
     fn down_and_up() {
         for (clamping, at, floor, ceiling) in [
-            (Clamping::Day, "2025-02-28T10:00", "2025-02-28", "2025-03-01"),
-            (Clamping::Day, "2025-02-28T00:00", "2025-02-28", "2025-02-28"),
-            (Clamping::Month, "2024-12-02T00:00", "2024-12-01", "2025-01-01"),
-            (Clamping::Month, "2024-12-01T10:00", "2024-12-01", "2024-12-01"),
+            (
+                Clamping::Day,
+                "2025-02-28T10:00",
+                "2025-02-28",
+                "2025-03-01",
+            ),
+            (
+                Clamping::Day,
+                "2025-02-28T00:00",
+                "2025-02-28",
+                "2025-02-28",
+            ),
+            (
+                Clamping::Month,
+                "2024-12-02T00:00",
+                "2024-12-01",
+                "2025-01-01",
+            ),
+            (
+                Clamping::Month,
+                "2024-12-01T10:00",
+                "2024-12-01",
+                "2024-12-01",
+            ),
             // A Wednesday.
-            (Clamping::Week(0), "2025-02-26T10:00", "2025-02-24", "2025-03-03"),
-            (Clamping::Week(4), "2025-02-26T10:00", "2025-02-21", "2025-02-28"),
-            (Clamping::Week(2), "2025-02-26T10:00", "2025-02-26", "2025-02-26"),
+            (
+                Clamping::Week(0),
+                "2025-02-26T10:00",
+                "2025-02-24",
+                "2025-03-03",
+            ),
+            (
+                Clamping::Week(4),
+                "2025-02-26T10:00",
+                "2025-02-21",
+                "2025-02-28",
+            ),
+            (
+                Clamping::Week(2),
+                "2025-02-26T10:00",
+                "2025-02-26",
+                "2025-02-26",
+            ),
         ] {
             assert_eq!(clamped(clamping, at), [floor, ceiling], "{clamping:?} {at}");
         }

@@ -97,7 +97,13 @@ pub struct DateRangeClamping {
 }
 
 const WEEKDAYS: [&str; 7] = [
-    "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY",
+    "MONDAY",
+    "TUESDAY",
+    "WEDNESDAY",
+    "THURSDAY",
+    "FRIDAY",
+    "SATURDAY",
+    "SUNDAY",
 ];
 
 impl DatetimeBasedCursor {
@@ -124,9 +130,14 @@ impl DatetimeBasedCursor {
             None => text(&self.cursor_field, config)?,
         };
         let set = |template: &Option<Template<_>>| {
-            template.as_ref().is_some_and(|template| !template.source().is_empty())
+            template
+                .as_ref()
+                .is_some_and(|template| !template.source().is_empty())
         };
-        let granularity = self.cursor_granularity.as_deref().filter(|text| !text.is_empty());
+        let granularity = self
+            .cursor_granularity
+            .as_deref()
+            .filter(|text| !text.is_empty());
         if set(&self.step) != granularity.is_some() {
             return Err(ComponentError::config(
                 "`step` and `cursor_granularity` go together: expected both or neither",
@@ -136,7 +147,9 @@ impl DatetimeBasedCursor {
         let granularity = granularity
             .map(|text| Duration::parse(text).map_err(|error| self.wrong(&error)))
             .transpose()?;
-        let start = self.start_datetime.evaluate(&self.datetime_format, config)?;
+        let start = self
+            .start_datetime
+            .evaluate(&self.datetime_format, config)?;
         let now = DateTime::utc(config.clock().now_utc());
         let end = match self.end_datetime.as_ref().filter(|end| end.is_set()) {
             Some(end) => Some(end.evaluate(&self.datetime_format, config)?),
@@ -148,7 +161,9 @@ impl DatetimeBasedCursor {
         if clamping != Clamping::None {
             let last = clamping.floor(&end);
             let unit = granularity.as_ref().unwrap_or(&unit);
-            end = last.and_then(|last| last.minus(unit)).map_err(|error| self.wrong(&error))?;
+            end = last
+                .and_then(|last| last.minus(unit))
+                .map_err(|error| self.wrong(&error))?;
         }
         let mut formats = self.cursor_datetime_formats.clone().unwrap_or_default();
         formats.push(self.datetime_format.clone());
@@ -183,18 +198,31 @@ impl DatetimeBasedCursor {
             return Ok(parts);
         }
         let (start, end) = self.bounds(config)?;
-        inject(&mut parts, self.start_time_option.as_ref(), slice, &start, config)?;
-        inject(&mut parts, self.end_time_option.as_ref(), slice, &end, config)?;
+        inject(
+            &mut parts,
+            self.start_time_option.as_ref(),
+            slice,
+            &start,
+            config,
+        )?;
+        inject(
+            &mut parts,
+            self.end_time_option.as_ref(),
+            slice,
+            &end,
+            config,
+        )?;
         Ok(parts)
     }
 
     /// The names of a window's start and end.
     fn bounds(&self, config: &Config) -> Result<(String, String), ComponentError> {
-        let name = |field: &Option<Template<_>>, default: &str| {
-            match field.as_ref().filter(|field| !field.source().is_empty()) {
-                Some(field) => text(field, config),
-                None => Ok(default.to_owned()),
-            }
+        let name = |field: &Option<Template<_>>, default: &str| match field
+            .as_ref()
+            .filter(|field| !field.source().is_empty())
+        {
+            Some(field) => text(field, config),
+            None => Ok(default.to_owned()),
         };
         let start = name(&self.partition_field_start, "start_time")?;
         Ok((start, name(&self.partition_field_end, "end_time")?))
@@ -224,9 +252,8 @@ impl DatetimeBasedCursor {
         let Some(clamping) = &self.clamping else {
             return Ok((Clamping::None, span(0)));
         };
-        let mistake = |message: String| {
-            Err(ComponentError::config(message).or_at(clamping.target.at()))
-        };
+        let mistake =
+            |message: String| Err(ComponentError::config(message).or_at(clamping.target.at()));
         match text(&clamping.target, config)?.as_str() {
             "DAY" => Ok((Clamping::Day, span(1_000_000))),
             "MONTH" => Ok((Clamping::Month, span(DAY))),

@@ -99,7 +99,10 @@ impl IncrementingCountCursor {
         };
         let text = text(template, config)?;
         // Python's `int()` cuts a number that is not whole.
-        let whole = text.trim().split_once('.').map_or(text.trim(), |(whole, _)| whole);
+        let whole = text
+            .trim()
+            .split_once('.')
+            .map_or(text.trim(), |(whole, _)| whole);
         whole.parse().map_err(|_| {
             let message = format!("`start_value` is `{text}`, expected a whole number");
             ComponentError::config(message).or_at(template.at())

@@ -67,7 +67,12 @@ impl Intervals {
         start: &CursorValue,
     ) -> Result<Self, DateError> {
         let mut slices = Vec::new();
-        for slice in state.get("slices").and_then(Value::as_array).into_iter().flatten() {
+        for slice in state
+            .get("slices")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let bound = |key: &str| {
                 let value = slice.get(key);
                 let value = value.ok_or_else(|| DateError(format!("a slice has no `{key}`")))?;
@@ -82,10 +87,15 @@ impl Intervals {
                 },
             });
         }
-        let since = slices.first().map(|first| first.most_recent.as_ref().unwrap_or(&first.end));
+        let since = slices
+            .first()
+            .map(|first| first.most_recent.as_ref().unwrap_or(&first.end));
         let legacy = state.get("legacy").and_then(Value::as_object);
         Ok(Self {
-            since: since.filter(|since| since.is_truthy()).unwrap_or(start).clone(),
+            since: since
+                .filter(|since| since.is_truthy())
+                .unwrap_or(start)
+                .clone(),
             slices,
             legacy: legacy.cloned().unwrap_or_default(),
         })
@@ -93,7 +103,8 @@ impl Intervals {
 
     /// Joins intervals that touch: the next begins one `unit` after the end of the last, or before.
     pub(super) fn merge(&mut self, unit: &Unit) {
-        self.slices.sort_by(|a, b| a.start.order(&b.start).then_with(|| a.end.order(&b.end)));
+        self.slices
+            .sort_by(|a, b| a.start.order(&b.start).then_with(|| a.end.order(&b.end)));
         let mut merged: Vec<Interval> = Vec::with_capacity(self.slices.len());
         for next in self.slices.drain(..) {
             match merged.last_mut() {
@@ -115,7 +126,12 @@ impl Intervals {
         let mut merged = self.clone();
         merged.merge(unit);
         let first = merged.slices.into_iter().next()?;
-        Some(first.most_recent.filter(CursorValue::is_truthy).unwrap_or(first.start))
+        Some(
+            first
+                .most_recent
+                .filter(CursorValue::is_truthy)
+                .unwrap_or(first.start),
+        )
     }
 
     /// The state in the form of one value.
@@ -180,7 +196,10 @@ mod tests {
         assert_eq!(state(&none, &[third]), json!({"at": "2025-01-01"}));
         assert_eq!(state(&none, &[third, first]), json!({"at": "2025-01-07"}));
         let second = ["2025-01-11", "2025-01-20", ""];
-        assert_eq!(state(&none, &[third, first, second]), json!({"at": "2025-01-22"}));
+        assert_eq!(
+            state(&none, &[third, first, second]),
+            json!({"at": "2025-01-22"})
+        );
     }
 
     #[test]

@@ -70,7 +70,9 @@ mod tests {
             partition_field: Some("id"),
             cursor_field: "at",
         };
-        migration.migrate(state.as_object().unwrap().clone(), &stream).into()
+        migration
+            .migrate(state.as_object().unwrap().clone(), &stream)
+            .into()
     }
 
     #[test]

@@ -75,7 +75,10 @@ impl MinMaxDatetime {
     /// # Errors
     /// When a template fails, or its text has not the format.
     pub fn evaluate(&self, format: &str, config: &Config) -> Result<DateTime, ComponentError> {
-        let own = self.datetime_format.as_deref().filter(|own| !own.is_empty());
+        let own = self
+            .datetime_format
+            .as_deref()
+            .filter(|own| !own.is_empty());
         let bounds = [self.min_datetime.as_ref(), self.max_datetime.as_ref()];
         at(&self.datetime, bounds, own.unwrap_or(format), config)
     }
@@ -109,14 +112,18 @@ mod tests {
         let moment: Moment = from_yaml(yaml);
         let config = Config::new(json!({"from": "2025-01-05"}), Arc::new(Clock::system()));
         let at = moment.evaluate("%Y-%m-%d", &config);
-        at.map(|at| datetime::format(&at, "%Y-%m-%d")).map_err(|error| error.message)
+        at.map(|at| datetime::format(&at, "%Y-%m-%d"))
+            .map_err(|error| error.message)
     }
 
     #[test]
     fn text_or_text_with_bounds() {
         assert_eq!(day("'{{ config.from }}'").unwrap(), "2025-01-05");
         let bounded = "{type: MinMaxDatetime, datetime: '{{ config.from }}', min_datetime: ";
-        assert_eq!(day(&format!("{bounded}2025-01-09}}")).unwrap(), "2025-01-09");
+        assert_eq!(
+            day(&format!("{bounded}2025-01-09}}")).unwrap(),
+            "2025-01-09"
+        );
         assert_eq!(day(&format!("{bounded}''}}")).unwrap(), "2025-01-05");
         let own = "{datetime: '1736000000', datetime_format: '%s'}";
         assert_eq!(day(own).unwrap(), "2025-01-04");

@@ -134,10 +134,7 @@ impl Cursor {
 }
 
 /// The text of a template that sees only the config.
-fn text(
-    template: &Template<scope::ConfigOnly>,
-    config: &Config,
-) -> Result<String, ComponentError> {
+fn text(template: &Template<scope::ConfigOnly>, config: &Config) -> Result<String, ComponentError> {
     Ok(template.text(&scope::ConfigOnly::new(config.clone()))?)
 }
 

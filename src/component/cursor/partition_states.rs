@@ -40,21 +40,31 @@ impl PartitionStates {
             fresh: settings.intervals(&Map::new())?,
             is_global,
             lookback: 0,
-            parents: state.get("parent_state").filter(|p| has_entries(p)).cloned(),
+            parents: state
+                .get("parent_state")
+                .filter(|p| has_entries(p))
+                .cloned(),
         };
         if state.contains_key("states") || state.contains_key("state") {
             if !state.is_empty() {
                 states.is_global = state.get("use_global_cursor") == Some(&Value::Bool(true));
             }
             states.lookback = whole(state.get("lookback_window"))?;
-            for one in state.get("states").and_then(Value::as_array).into_iter().flatten() {
+            for one in state
+                .get("states")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
                 let part = |name: &str| {
                     let map = one.get(name).and_then(Value::as_object);
                     map.ok_or_else(|| DateError(format!("a partition's state has no `{name}`")))
                 };
                 let mut intervals = settings.intervals(part("cursor")?)?;
                 intervals.merge(&settings.unit);
-                states.known.insert(partition_key(part("partition")?), intervals);
+                states
+                    .known
+                    .insert(partition_key(part("partition")?), intervals);
             }
             if let Some(global) = state.get("state").and_then(Value::as_object) {
                 states.set_global(settings, global)?;
@@ -70,7 +80,9 @@ impl PartitionStates {
         if self.known.is_empty() {
             return &self.fresh;
         }
-        self.known.get(&partition_key(partition)).unwrap_or(&self.fresh)
+        self.known
+            .get(&partition_key(partition))
+            .unwrap_or(&self.fresh)
     }
 
     fn set_global(

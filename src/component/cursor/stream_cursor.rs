@@ -127,7 +127,10 @@ impl StreamCursor {
         };
         // The range ends with the run's first instant, but a record that is made while it is read
         // is not from the future.
-        let now = settings.clock.as_ref().map(|clock| CursorValue::Time(DateTime::utc(clock.now_utc())));
+        let now = settings
+            .clock
+            .as_ref()
+            .map(|clock| CursorValue::Time(DateTime::utc(clock.now_utc())));
         let high = settings.range.end.clone();
         Synced {
             cursor: self,

@@ -99,7 +99,9 @@ impl Form {
                 }),
             Self::Count => {
                 let number = value.as_number();
-                number.map(count).ok_or_else(|| DateError(format!("{value} is no number")))
+                number
+                    .map(count)
+                    .ok_or_else(|| DateError(format!("{value} is no number")))
             }
         }
     }
@@ -175,7 +177,10 @@ mod tests {
     fn counts_are_exact_and_end_nowhere() {
         let value = |json: Value| Form::Count.parse(&json).unwrap();
         let (small, large) = (9_007_199_254_740_992_i64, 9_007_199_254_740_993_i64);
-        assert_eq!(value(json!(small)).order(&value(json!(large))), Ordering::Less);
+        assert_eq!(
+            value(json!(small)).order(&value(json!(large))),
+            Ordering::Less
+        );
         assert_eq!(Form::Count.write(&value(json!(large))), json!(large));
         let endless = CursorValue::Fraction(f64::INFINITY);
         assert_eq!(value(json!(large)).order(&endless), Ordering::Less);

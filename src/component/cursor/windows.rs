@@ -5,9 +5,9 @@
 
 use std::cmp::Ordering::{Equal, Greater, Less};
 
+use super::CursorValue;
 use super::clamping::Clamping;
 use super::intervals::Intervals;
-use super::CursorValue;
 use crate::template::datetime::{DateError, Duration};
 
 /// Windows above this number are a mistake in `step`.
@@ -111,7 +111,9 @@ impl Range {
                 return Ok(());
             }
             if windows.len() == WINDOW_LIMIT {
-                return Err(DateError(format!("`step` cuts more than {WINDOW_LIMIT} windows")));
+                return Err(DateError(format!(
+                    "`step` cuts more than {WINDOW_LIMIT} windows"
+                )));
             }
             windows.push((from, self.before(next.clone(), is_end && done)?));
             if done {
