@@ -44,7 +44,8 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         let schema = node
             .stream
             .schema(&opened.config, &|path| opened.read(path));
-        streams.push(node.stream.catalog_entry(schema.map_err(Failure::wrong)?));
+        let entry = schema.and_then(|schema| node.stream.catalog_entry(schema, &opened.config));
+        streams.push(entry.map_err(Failure::wrong)?);
     }
     let names = opened.stream_names();
     streams.sort_by_key(|stream| names.iter().position(|name| *name == stream.name));

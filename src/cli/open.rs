@@ -18,6 +18,7 @@ use super::trace::Traced;
 use crate::component::source::{DeclarativeSource, StreamNode};
 use crate::engine::{self, Session};
 use crate::manifest::{self, Manifest};
+use crate::message::{ConfiguredCatalog, InputState};
 use crate::plan::{Plan, Planner, StreamFailure};
 use crate::template::Config;
 
@@ -56,7 +57,10 @@ pub(super) fn open(
     let mut transport = Arc::clone(&network.transport);
     if flags.debug {
         let secrets = network.secrets.clone();
-        transport = Arc::new(Traced { inner: transport, secrets });
+        transport = Arc::new(Traced {
+            inner: transport,
+            secrets,
+        });
     }
     let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
     Ok(Opened {
@@ -128,8 +132,18 @@ impl Opened {
 
     /// Plans the streams for which `wanted` holds.
     pub(super) fn plan(&self, wanted: &dyn Fn(&str) -> bool) -> Planned {
+        self.plan_from(wanted, InputState::default(), &ConfiguredCatalog::default())
+    }
+
+    /// Plans the streams for which `wanted` holds, from a state on.
+    pub(super) fn plan_from(
+        &self,
+        wanted: &dyn Fn(&str) -> bool,
+        state: InputState,
+        catalog: &ConfiguredCatalog,
+    ) -> Planned {
         let read = |path: &str| self.read(path);
-        let mut planner = Planner::new(&self.config, &read);
+        let mut planner = Planner::new(&self.config, &read).going_on(state, catalog);
         let mut broken = Vec::new();
         for StreamNode { name, node } in self.declared.streams() {
             if !wanted(&name) {

@@ -44,9 +44,10 @@ pub(super) struct Flags {
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
     let catalog: ConfiguredCatalog = read_json(&flags.catalog, "catalog")?;
-    if let Some(path) = &flags.state {
-        InputState::from_value(read_json(path, "state")?).map_err(Failure::input)?;
-    }
+    let state = match &flags.state {
+        Some(path) => InputState::from_value(read_json(path, "state")?).map_err(Failure::input)?,
+        None => InputState::default(),
+    };
     let opened = open(
         &flags.source,
         &flags.archive,
@@ -55,7 +56,8 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         cancel,
     )?;
     let mut output = protocol(&opened.source.settings.clock);
-    let Planned { plan, broken } = opened.plan(&|name| catalog.get(name).is_some());
+    let Planned { plan, broken } =
+        opened.plan_from(&|name| catalog.get(name).is_some(), state, &catalog);
     opened.tell(&broken);
     for stream in &broken {
         stream_failure(&mut output, &stream.name, &stream.message())?;

@@ -5,6 +5,7 @@ use super::exchange::Answer;
 use super::read::PartitionRead;
 use super::{Event, Shared};
 use crate::component::ComponentError;
+use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
@@ -14,7 +15,7 @@ use crate::plan::StreamNode;
 use crate::template::{self, Config};
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// How often the pagination of one partition may start again before it is called a loop.
 const RESET_LIMIT: u32 = 10;
@@ -66,10 +67,10 @@ impl Shared {
     fn step(&self, read: PartitionRead) {
         let (stream, number) = (read.stream, read.page);
         let turns = Arc::clone(&read.turns);
-        let slice = Arc::clone(&read.slice);
+        let (slice, latest) = (Arc::clone(&read.slice), Arc::clone(&read.latest));
         let mut fate = Fate::Ended;
         // A panic is a fault of ours; it must not leave the others waiting for this partition.
-        let result = catch_unwind(AssertUnwindSafe(|| self.page(read, &mut fate)))
+        let result = catch_unwind(AssertUnwindSafe(|| self.bring(read, &mut fate)))
             .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
         if let Err(mut error) = result
             // What earlier pages hold comes out first.
@@ -89,6 +90,17 @@ impl Shared {
             turns.fail();
         }
         if fate == Fate::Ended {
+            if self.plan.nodes[stream].cursor.is_some()
+                && !turns.has_failed()
+                && !self.schedule.is_dropped(stream)
+            {
+                let latest = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
+                self.send(Event::Closed {
+                    stream,
+                    slice,
+                    latest,
+                });
+            }
             // A check has its answer: the first partition has come to its end.
             if self.options.probe && self.plan.nodes[stream].selected {
                 self.schedule.stop();
@@ -96,6 +108,29 @@ impl Shared {
             self.stats[stream].partitions.add(1);
             self.end(self.schedule.close_partition(stream));
         }
+    }
+
+    /// Brings a page, or the windows of a partition that has to be cut first.
+    fn bring(&self, read: PartitionRead, fate: &mut Fate) -> Result<(), ReadError> {
+        if read.is_cut {
+            return self.page(read, fate);
+        }
+        let (stream, slice) = (read.stream, read.slice);
+        let mut windows = Vec::new();
+        if let Some(cursor) = &self.plan.nodes[stream].cursor {
+            let cut = cursor.windows(&slice);
+            let cut = cut.map_err(|error| ReadError::system(error.to_string()))?;
+            windows.extend(cut.into_iter().map(Arc::new));
+        }
+        self.send(Event::Opened {
+            stream,
+            slice,
+            windows: windows.len(),
+        });
+        self.end(self.schedule.cut(stream, windows));
+        // Its windows stand in its place now.
+        *fate = Fate::HandedOn;
+        Ok(())
     }
 
     /// Brings one page and hands its records on. `fate` holds even when it ends by a panic.
@@ -150,6 +185,7 @@ impl Shared {
         let mut response = response;
         let page = retriever.decode(std::mem::take(&mut response.body));
         let (turns, number) = (Arc::clone(&read.turns), read.page);
+        let latest = Arc::clone(&read.latest);
         let (slice, token) = (Arc::clone(&read.slice), read.token.clone());
 
         // The next page is asked for before this one is worked on, if its token can be known.
@@ -161,7 +197,13 @@ impl Shared {
             slice: &slice,
             token: token.as_ref(),
         };
+        let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
+        let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
+        let synced = (node.cursor.as_ref())
+            .filter(|_| is_feed || is_client_side)
+            .map(|cursor| cursor.synced(&slice));
         if self.options.read_ahead
+            && !is_feed
             && !paginator.is_some_and(|paginator| paginator.get().needs_records())
         {
             match self.next_token(paginator, &around, None) {
@@ -182,8 +224,11 @@ impl Shared {
             transformations: node.stream.transformations(),
             schema: node.schema.as_ref(),
             config,
+            // A feed's pages have to be seen whole to know where they end.
+            synced: synced.as_ref().filter(|_| !is_feed),
+            transform_first: is_client_side,
         };
-        let (selection, select_error) = if readable {
+        let (mut selection, select_error) = if readable {
             match retriever.record_selector().select(&page, &selecting) {
                 Ok(selection) => (selection, None),
                 Err(error) => (error.before, Some(error.error)),
@@ -202,13 +247,31 @@ impl Shared {
         self.stats[stream]
             .filtered
             .add(seen.read.saturating_sub(seen.selected));
+        let at_end = match &synced {
+            Some(synced) if is_feed => {
+                selection.records.retain(|record| synced.keeps(record));
+                seen.last.as_ref().is_some_and(|last| !synced.keeps(last))
+            }
+            _ => false,
+        };
+        if self.plan.is_tracked(stream)
+            && let Some(cursor) = &node.cursor
+        {
+            let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+            for value in selection.records.iter().filter_map(|r| cursor.value_of(r)) {
+                *latest = Some(match latest.take() {
+                    Some(before) => before.later(value),
+                    None => value,
+                });
+            }
+        }
         self.feed(node, stream, &slice, &selection.records)?;
         self.hand_out(node, stream, selection.records);
         if let Some(error) = select_error.or(token_error) {
             return Err(error.into());
         }
         turn.pass();
-        if let Some(read) = read
+        if let Some(read) = read.filter(|_| !at_end)
             && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
             self.schedule.resume(read.after(Some(next)));
