@@ -14,6 +14,7 @@ use super::error::{Failure, say};
 use super::flags;
 use super::network::Network;
 use super::source::Source;
+use super::trace::Traced;
 use crate::component::source::{DeclarativeSource, StreamNode};
 use crate::engine::{self, Session};
 use crate::manifest::{self, Manifest};
@@ -52,12 +53,12 @@ pub(super) fn open(
         None => declared_threads(&declared, &source.manifest, &config)?,
     };
     let network = Network::open(archive, replayed, &source, page, threads)?;
-    let session = Session::new(
-        config.clone(),
-        Arc::clone(&network.transport),
-        network.secrets.clone(),
-        cancel,
-    );
+    let mut transport = Arc::clone(&network.transport);
+    if flags.debug {
+        let secrets = network.secrets.clone();
+        transport = Arc::new(Traced { inner: transport, secrets });
+    }
+    let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
     Ok(Opened {
         session: Arc::new(session),
         source,

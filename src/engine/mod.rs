@@ -23,7 +23,7 @@ pub use session::Session;
 pub use stats::{Counter, StreamStats};
 
 use crate::clock::monotonic;
-use crate::message::{Data, Failure, Message, StreamState, StreamStatus};
+use crate::message::{Data, Failure, Level, Log, Message, StreamState, StreamStatus};
 use crate::plan::Plan;
 use schedule::{Policy, Schedule};
 use serde_json::Map;
@@ -291,6 +291,7 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         self.began[stream] = Some(monotonic());
+        self.log(stream, Level::Info, "reading begins")?;
         self.status(stream, StreamStatus::Started)
     }
 
@@ -350,7 +351,11 @@ impl<'a> Collector<'a> {
             }
             let elapsed = self.began[stream].map(|began| began.elapsed());
             self.streams[stream].elapsed = elapsed.unwrap_or_default();
+            for (reason, count) in self.streams[stream].stats.notes() {
+                self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
+            }
             if self.streams[stream].selected {
+                self.log(stream, Level::Info, &format!("{} records read", self.counted[stream]))?;
                 let name = Arc::clone(&self.streams[stream].name);
                 // What the reference's `FinalStateCursor` writes for a stream without a cursor.
                 let state = StreamState {
@@ -367,6 +372,11 @@ impl<'a> Collector<'a> {
             self.status(stream, status)?;
         }
         Ok(())
+    }
+
+    fn log(&mut self, stream: usize, level: Level, text: &str) -> io::Result<()> {
+        let message = format!("stream `{}`: {text}", self.streams[stream].name);
+        (self.emit)(Message::Log(Log { level, message }))
     }
 
     fn status(&mut self, stream: usize, status: StreamStatus) -> io::Result<()> {
