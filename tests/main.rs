@@ -1,5 +1,6 @@
 //! All tests from outside, in one binary.
 
+mod archives;
 #[path = "support/asana/mod.rs"]
 mod asana;
 mod asana_fields;
@@ -12,6 +13,7 @@ mod manifests;
 mod readme;
 mod support;
 mod templates_golden;
+mod trouble;
 mod vectors_records;
 mod vectors_requests;
 mod vectors_template;

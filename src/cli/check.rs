@@ -47,6 +47,8 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let message = match &result {
         Verdict::Fine => None,
         Verdict::Interrupted => return Ok(Outcome::Interrupted),
+        // Drawn already, with its place.
+        Verdict::Refused(message) => Some(message.clone()),
         Verdict::Wrong(message) => {
             say(&format!("check failed: {message}"));
             Some(message.clone())
@@ -62,6 +64,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     output.finish()?;
     Ok(match result {
         Verdict::Fine => Outcome::Done,
+        Verdict::Refused(_) => Outcome::Refused,
         _ => Outcome::Failed,
     })
 }
@@ -70,6 +73,8 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
 enum Verdict {
     Fine,
     Wrong(String),
+    /// The manifest's part for the stream is wrong.
+    Refused(String),
     Interrupted,
 }
 
@@ -90,7 +95,7 @@ fn check(opened: &Opened) -> Result<Verdict, Failure> {
         let Planned { plan, broken } = opened.plan(&|stream| stream == name);
         opened.tell(&broken);
         if let Some(stream) = broken.first() {
-            return Ok(Verdict::Wrong(format!(
+            return Ok(Verdict::Refused(format!(
                 "stream `{name}`: {}",
                 stream.message()
             )));

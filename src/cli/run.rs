@@ -12,7 +12,7 @@ use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
 use super::settings::variable;
 use super::signals;
-use crate::clock::monotonic;
+use crate::clock::{Clock, monotonic};
 use crate::engine::{self, Options, StreamOutcome};
 use crate::message::Message;
 use crate::output::{JsonlOutput, Output as _};
@@ -85,9 +85,12 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let outcome = result?;
     finished?;
     recorded?;
+    if outcome.streams.is_empty() {
+        return Ok(ending(&outcome, &broken));
+    }
     let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
     report::print(
-        &reports(&outcome, &broken),
+        &reports(&outcome, &broken, &opened.source.settings.clock),
         began.elapsed().as_secs_f64(),
         columns,
     );
@@ -115,15 +118,19 @@ pub(super) fn ending(outcome: &engine::Outcome, broken: &[Broken]) -> Outcome {
         .streams
         .iter()
         .any(|stream| !stream.errors.is_empty());
-    if failed || !broken.is_empty() {
+    if outcome.streams.is_empty() && !broken.is_empty() {
+        Outcome::Refused
+    } else if failed || !broken.is_empty() {
         Outcome::Failed
     } else {
         Outcome::Done
     }
 }
 
-fn reports(outcome: &engine::Outcome, broken: &[Broken]) -> Vec<StreamReport> {
-    let mut reports: Vec<StreamReport> = outcome.streams.iter().map(stream_report).collect();
+fn reports(outcome: &engine::Outcome, broken: &[Broken], clock: &Clock) -> Vec<StreamReport> {
+    let streams = outcome.streams.iter();
+    let mut reports: Vec<StreamReport> =
+        streams.map(|stream| stream_report(stream, clock)).collect();
     reports.extend(broken.iter().map(|stream| StreamReport {
         name: stream.name.clone(),
         status: "not readable".to_owned(),
@@ -132,7 +139,7 @@ fn reports(outcome: &engine::Outcome, broken: &[Broken]) -> Vec<StreamReport> {
     reports
 }
 
-fn stream_report(stream: &StreamOutcome) -> StreamReport {
+fn stream_report(stream: &StreamOutcome, clock: &Clock) -> StreamReport {
     let stats = &stream.stats;
     let status = match (stream.errors.len(), stream.finished) {
         (0, true) if !stream.selected => "done, for its children",
@@ -160,11 +167,11 @@ fn stream_report(stream: &StreamOutcome) -> StreamReport {
             notes.push(format!("{count} {what}"));
         }
     }
-    if !stats.waited().is_zero() {
-        notes.push(format!(
-            "{:.1} s of waits between tries",
-            stats.waited().as_secs_f64()
-        ));
+    // Of a replay, or with `--wait-scale 0`: none.
+    let waited = clock.scaled(stats.waited());
+    if !waited.is_zero() {
+        let seconds = waited.as_secs_f64();
+        notes.push(format!("{seconds:.1} s of waits between tries"));
     }
     StreamReport {
         name: stream.name.to_string(),
