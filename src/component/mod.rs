@@ -18,6 +18,7 @@ pub mod partition_router;
 mod placed;
 pub mod record_filter;
 pub mod requester;
+pub mod resolver;
 pub mod retriever;
 pub mod schema_loader;
 pub mod source;

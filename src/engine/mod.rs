@@ -9,6 +9,7 @@
 
 mod error;
 mod exchange;
+mod fetch;
 mod partitions;
 mod queue;
 mod read;
@@ -19,6 +20,7 @@ mod turn;
 mod worker;
 
 pub use error::ReadError;
+pub use fetch::{Kept, KeptRecord, fetch};
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
 
@@ -53,6 +55,8 @@ pub struct Options {
     /// Ends at the first record of any selected stream, or after its first partition without one:
     /// what a check needs, with the fewest requests.
     pub probe: bool,
+    /// Where the records are kept, if they do not go to the output.
+    pub kept: Option<Kept>,
 }
 
 impl Default for Options {
@@ -62,6 +66,7 @@ impl Default for Options {
             limit: None,
             read_ahead: true,
             probe: false,
+            kept: None,
         }
     }
 }

@@ -175,7 +175,7 @@ impl Shared {
             .filtered
             .add(seen.read.saturating_sub(seen.selected));
         self.feed(node, stream, &slice, &selection.records)?;
-        self.hand_out(node, stream, selection.records);
+        self.hand_out(node, stream, &slice, selection.records);
         drop(turn);
 
         if let Some(error) = select_error.or(token_error) {
@@ -242,7 +242,13 @@ impl Shared {
     }
 
     /// Sends records to the output, as many as are wanted.
-    fn hand_out(&self, node: &StreamNode, stream: usize, mut records: Vec<Data>) {
+    fn hand_out(
+        &self,
+        node: &StreamNode,
+        stream: usize,
+        slice: &Arc<StreamSlice>,
+        mut records: Vec<Data>,
+    ) {
         if !node.selected || records.is_empty() {
             return;
         }
@@ -257,8 +263,12 @@ impl Shared {
         if self.options.probe {
             self.schedule.stop();
         }
-        if !records.is_empty() {
-            self.send(Event::Records { stream, records });
+        if records.is_empty() {
+            return;
+        }
+        match &self.options.kept {
+            Some(kept) => kept.push(slice, records),
+            None => self.send(Event::Records { stream, records }),
         }
     }
 

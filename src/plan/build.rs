@@ -7,6 +7,7 @@ use crate::component::retriever::Retriever;
 use crate::component::schema_loader::ReadFile;
 use crate::component::stream::{DeclarativeStream, Stream};
 use crate::manifest::{self, Node};
+use crate::message::InputState;
 use crate::template::Config;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ const DEPTH_LIMIT: usize = 64;
 pub struct Planner<'a> {
     config: &'a Config,
     read: &'a ReadFile<'a>,
+    state: Option<&'a InputState>,
     plan: Plan,
     /// Streams planned so far by their document, places aside.
     known: HashMap<String, Result<usize, Vec<StreamFailure>>>,
@@ -41,9 +43,16 @@ impl<'a> Planner<'a> {
         Self {
             config,
             read,
+            state: None,
             plan: Plan::default(),
             known: HashMap::new(),
         }
+    }
+
+    /// The same, for a read that goes on from `state`.
+    #[must_use]
+    pub fn with_state(self, state: Option<&'a InputState>) -> Self {
+        Self { state, ..self }
     }
 
     /// Adds the stream defined by `node`, and the parents it needs; its records go to the output.
@@ -112,7 +121,17 @@ impl<'a> Planner<'a> {
                 .map(StreamFailure::Manifest)
                 .collect::<Vec<_>>()
         })?;
-        let Stream::DeclarativeStream(stream) = stream;
+        let stream = match stream {
+            Stream::DeclarativeStream(stream) => stream,
+            Stream::StateDelegatingStream(stream) => {
+                let has_state = self.state.is_some_and(|state| {
+                    (state.get(stream.name())).is_some_and(|state| !state.is_empty())
+                });
+                stream
+                    .choose(has_state)
+                    .map_err(|error| vec![StreamFailure::Component(error.or_at(Some(&node.at)))])?
+            }
+        };
         let Retriever::SimpleRetriever(retriever) = stream.retriever();
         let mut failures = Vec::new();
         let mut inputs = Vec::new();
