@@ -19,6 +19,7 @@ pub mod partition_router;
 mod placed;
 pub mod record_filter;
 pub mod requester;
+pub mod resolver;
 pub mod retriever;
 pub mod schema_loader;
 pub mod source;

@@ -55,6 +55,23 @@ impl From<ComponentError> for ReadError {
     }
 }
 
+impl From<ReadError> for ComponentError {
+    /// Where something is read for the sake of another thing, which fails with it.
+    fn from(error: ReadError) -> Self {
+        let place = error.at.clone();
+        let mut message = error.message;
+        if let Some(request) = &error.request {
+            message = format!("{message} ({request})");
+        }
+        let made = match error.failure_type {
+            FailureType::ConfigError => Self::config(message),
+            FailureType::TransientError => Self::transient(message),
+            FailureType::SystemError => Self::system(message),
+        };
+        made.or_at(place.as_ref())
+    }
+}
+
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;

@@ -10,6 +10,7 @@
 mod checkpoint;
 mod error;
 mod exchange;
+mod fetch;
 mod partitions;
 mod queue;
 mod read;
@@ -20,6 +21,7 @@ mod turn;
 mod worker;
 
 pub use error::ReadError;
+pub use fetch::{Kept, KeptRecord, fetch};
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
 
@@ -55,6 +57,8 @@ pub struct Options {
     /// Ends at the first record of any selected stream, or after its first partition without one:
     /// what a check needs, with the fewest requests.
     pub probe: bool,
+    /// Where the records are kept, if they do not go to the output.
+    pub kept: Option<Kept>,
 }
 
 impl Default for Options {
@@ -64,6 +68,7 @@ impl Default for Options {
             limit: None,
             read_ahead: true,
             probe: false,
+            kept: None,
         }
     }
 }

@@ -266,7 +266,7 @@ impl Shared {
             }
         }
         self.feed(node, stream, &slice, &selection.records)?;
-        self.hand_out(node, stream, selection.records);
+        self.hand_out(node, stream, &slice, selection.records);
         if let Some(error) = select_error.or(token_error) {
             return Err(error.into());
         }
@@ -332,7 +332,13 @@ impl Shared {
     }
 
     /// Sends records to the output, as many as are wanted.
-    fn hand_out(&self, node: &StreamNode, stream: usize, mut records: Vec<Data>) {
+    fn hand_out(
+        &self,
+        node: &StreamNode,
+        stream: usize,
+        slice: &Arc<StreamSlice>,
+        mut records: Vec<Data>,
+    ) {
         if !node.selected || records.is_empty() {
             return;
         }
@@ -347,8 +353,12 @@ impl Shared {
         if self.options.probe {
             self.schedule.stop();
         }
-        if !records.is_empty() {
-            self.send(Event::Records { stream, records });
+        if records.is_empty() {
+            return;
+        }
+        match &self.options.kept {
+            Some(kept) => kept.push(slice, records),
+            None => self.send(Event::Records { stream, records }),
         }
     }
 

@@ -168,7 +168,15 @@ impl<'a> Planner<'a> {
                 .map(StreamFailure::Manifest)
                 .collect::<Vec<_>>()
         })?;
-        let Stream::DeclarativeStream(stream) = stream;
+        let stream = match stream {
+            Stream::DeclarativeStream(stream) => stream,
+            Stream::StateDelegatingStream(stream) => {
+                let has_state = (self.state.get(stream.name())).is_some_and(|state| !state.is_empty());
+                stream
+                    .choose(has_state)
+                    .map_err(|error| vec![StreamFailure::Component(error.or_at(Some(&node.at)))])?
+            }
+        };
         let Retriever::SimpleRetriever(retriever) = stream.retriever();
         let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();

@@ -7,8 +7,10 @@
 //! children and for the output.
 
 mod build;
+mod offer;
 
 pub use build::{Planner, StreamFailure};
+pub use offer::{Offer, OfferedStream, ReadValues, stream_of};
 
 use crate::component::cursor::StreamCursor;
 use crate::component::partition_router::{ParentStreamConfig, PartitionRouter};
