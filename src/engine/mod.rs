@@ -246,6 +246,12 @@ impl<'a> Collector<'a> {
                 }
             }
         }
+        // A counter may tell a check's end before the failure that stands in the channel.
+        while self.shared.options.probe
+            && let Ok(event) = events.try_recv()
+        {
+            self.take(event)?;
+        }
         Ok(())
     }
 
@@ -309,7 +315,7 @@ impl<'a> Collector<'a> {
         let below = self.below(stream);
         let outcome = &self.streams[stream];
         if outcome.selected {
-            (self.emit)(failure(outcome, &error))?;
+            (self.emit)(Message::Failure(failure(outcome, &error)))?;
         }
         for child in below {
             let mut told = error.clone();
@@ -318,7 +324,10 @@ impl<'a> Collector<'a> {
                 self.streams[stream].name, error.message
             );
             if self.streams[child].selected && self.streams[child].errors.is_empty() {
-                (self.emit)(failure(&self.streams[child], &told))?;
+                (self.emit)(Message::Failure(Failure {
+                    parent: Some(Arc::clone(&self.streams[stream].name)),
+                    ..failure(&self.streams[child], &told)
+                }))?;
             }
             self.streams[child].errors.push(told);
         }
@@ -355,7 +364,11 @@ impl<'a> Collector<'a> {
                 self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
             }
             if self.streams[stream].selected {
-                self.log(stream, Level::Info, &format!("{} records read", self.counted[stream]))?;
+                self.log(
+                    stream,
+                    Level::Info,
+                    &format!("{} records read", self.counted[stream]),
+                )?;
                 let name = Arc::clone(&self.streams[stream].name);
                 // What the reference's `FinalStateCursor` writes for a stream without a cursor.
                 let state = StreamState {
@@ -388,12 +401,12 @@ impl<'a> Collector<'a> {
     }
 }
 
-fn failure(stream: &StreamOutcome, error: &ReadError) -> Message {
-    Message::Failure(Failure {
+fn failure(stream: &StreamOutcome, error: &ReadError) -> Failure {
+    Failure {
         message: error.message.clone(),
         internal_message: Some(error.to_string()),
-        stack_trace: None,
         failure_type: error.failure_type,
         stream: Some(Arc::clone(&stream.name)),
-    })
+        ..Failure::default()
+    }
 }
