@@ -116,9 +116,9 @@ fn a_bad_template() {
     let broken = with("{{ response.next }}", "{{ response.next }");
     insta::assert_snapshot!(refused(&broken), @r#"
     error: syntax error: unexpected `}`, expected end of variable block at offset 17 in template `{{ response.next }`
-      --> manifest.yaml:22:25
+      --> manifest.yaml:21:25
        |
-    22 |           cursor_value: "{{ response.next }"
+    21 |           cursor_value: "{{ response.next }"
        |                         ^^^^^^^^^^^^^^^^^^^^
        = in: streams[0].retriever.paginator.pagination_strategy (CursorPagination).cursor_value
        = used by stream `items`
@@ -126,9 +126,9 @@ fn a_bad_template() {
     let unknown = with("{{ response.next }}", "{{ response.next | upperr }}");
     insta::assert_snapshot!(refused(&unknown), @r#"
     error: no filter named `upperr` at offset 19 in template `{{ response.next | upperr }}`
-      --> manifest.yaml:22:25
+      --> manifest.yaml:21:25
        |
-    22 |           cursor_value: "{{ response.next | upperr }}"
+    21 |           cursor_value: "{{ response.next | upperr }}"
        |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
        = in: streams[0].retriever.paginator.pagination_strategy (CursorPagination).cursor_value
        = used by stream `items`
@@ -169,7 +169,7 @@ fn a_cyclic_reference() {
        |
     15 |         extractor: {$ref: "#/definitions/a"}
        |                           ^^^^^^^^^^^^^^^^^
-       = help: the circle goes on with `#/definitions/b` at manifest.yaml:25:13, then `#/definitions/a` at manifest.yaml:26:13
+       = help: the circle goes on with `#/definitions/b` at manifest.yaml:24:13, then `#/definitions/a` at manifest.yaml:25:13
     "##);
 }
 
@@ -184,8 +184,8 @@ fn an_unreadable_config() {
     insta::assert_snapshot!(told("nope.json", ""), @"error: cannot read config `nope.json`: No such file or directory (os error 2)");
     insta::assert_snapshot!(told(".", ""), @"error: cannot read config `.`: Is a directory (os error 21)");
     insta::assert_snapshot!(told("config", "[1]"), @"error: config `config` is a list; expected a mapping");
-    insta::assert_snapshot!(told("config", "{\"a\": "), @"");
-    insta::assert_snapshot!(told("config", "a: 1\n b: 2"), @"");
+    insta::assert_snapshot!(told("config", "{\"a\": "), @"error: config `config` is not valid JSON: EOF while parsing a value at line 1 column 6");
+    insta::assert_snapshot!(told("config", "a: 1\n b: 2"), @"error: config `config` is not valid YAML: mapping values are not allowed in this context at line 2 column 3");
 }
 
 #[test]
@@ -194,13 +194,22 @@ fn a_config_that_violates_the_spec() {
         let run = Run::new().manifest(MANIFEST).config(&config);
         run.args(["run"]).run().exits(2).stderr
     };
-    insta::assert_snapshot!(run(json!({})), @"");
+    insta::assert_snapshot!(run(json!({})), @r"
+    error: config: `credentials` is missing; expected a mapping (Credentials)
+    help: give a config by `--config FILE`, or single values by `--set KEY=VALUE`
+    ");
     insta::assert_snapshot!(run(json!({
         "credentials": {"option_title": "PAT Credentials", "personal_access_token": 7},
         "start_date": "soon",
         "workspaces": "1",
         "num_workers": 1000,
-    })), @"");
+    })), @r"
+    error: config: `credentials.personal_access_token`: expected text, found an integer
+    error: config: `start_date`: expected text such as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
+    error: config: `workspaces`: expected a list, found text
+    error: config: `num_workers`: expected a number up to 50
+    help: `lowcode spec` prints what the config may hold
+    ");
 }
 
 #[test]
@@ -222,17 +231,6 @@ fn a_dead_host() {
       = no answer in 6 attempts
     ");
     insta::assert_snapshot!(verb("check").stderr, @"check failed: stream `items`: gave up after 6 attempts: 127.0.0.1 refuses the connection");
-    let unknown = with("api.example.com", "no-such-host.invalid");
-    let run = Run::new()
-        .manifest(&unknown)
-        .args(["run", "--wait-scale", "0"]);
-    let run = run.run().exits(1);
-    assert!(
-        told(&run).contains("no-such-host.invalid"),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(told(&run).matches("error:").count(), 1, "{}", run.stderr);
 }
 
 #[test]
@@ -242,20 +240,15 @@ fn a_page_that_repeats_its_own_token() {
         "/tags",
         &json!({"data": [{"gid": "1"}], "next_page": {"offset": "again"}}),
     ));
-    let run = lowcode(
-        &server,
-        "run",
-        &config(),
-        &["--stream", "tags", "--concurrency", "1"],
-    );
-    let run = run.exits(1);
-    assert!(server.requests().len() < 60, "{}", server.requests().len());
-    let told = told(&run).replace(&server.base_url, "URL");
-    let shown: Vec<&str> = told
-        .lines()
-        .filter(|line| !line.contains("request: "))
-        .collect();
-    insta::assert_snapshot!(shown.join("\n"), @"");
+    let mut config = config();
+    config["workspaces"] = json!(["12010000000001"]);
+    let run = lowcode(&server, "run", &config, &["--stream", "tags"]).exits(1);
+    assert!(server.requests().len() < 30, "{}", server.requests().len());
+    insta::assert_snapshot!(told(&run), @r#"
+    error: stream `tags`: the pagination goes round in a circle: the page token `"again"` brings the same page again and again
+      = slice: {"workspace":"12010000000001","parent_slice":{}}
+      = help: give the paginator a `stop_condition`, or check the path of its `cursor_value`
+    "#);
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     };
     let began = monotonic();
     let mut output = JsonlOutput::new(io::stdout().lock());
-    let mut told = HashSet::new();
+    let mut told = Told::default();
     let result = engine::run(
         plan,
         Arc::clone(&opened.session),
@@ -105,16 +105,27 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     Ok(ending(&outcome, &broken))
 }
 
-/// Tells a stream's failure on standard error, each text once.
-fn tell(failure: &crate::message::Failure, told: &mut HashSet<String>) {
-    let text = failure
-        .internal_message
-        .as_ref()
-        .unwrap_or(&failure.message);
-    if told.insert(text.clone()) {
+/// The failures that were told.
+#[derive(Default)]
+struct Told {
+    texts: HashSet<String>,
+    streams: HashSet<Arc<str>>,
+}
+
+/// Tells a stream's failure on standard error: each text once, and nothing that follows from a
+/// parent's failure that was told.
+fn tell(failure: &crate::message::Failure, told: &mut Told) {
+    let follows = |parent: &Arc<str>| told.streams.contains(parent);
+    if failure.parent.as_ref().is_some_and(follows) {
+        return;
+    }
+    let text = failure.internal_message.as_ref();
+    let text = text.unwrap_or(&failure.message);
+    if told.texts.insert(text.clone()) {
         let stream = failure.stream.as_deref().unwrap_or_default();
         say(&format!("error: stream `{stream}`: {text}"));
     }
+    told.streams.extend(failure.stream.clone());
 }
 
 /// What the exit code says of a run.

@@ -297,6 +297,12 @@ impl<'a> Collector<'a> {
                 }
             }
         }
+        // A counter may tell a check's end before the failure that stands in the channel.
+        while self.shared.options.probe
+            && let Ok(event) = events.try_recv()
+        {
+            self.take(event)?;
+        }
         if !self.is_done() && !self.shared.session.is_cancelled() {
             self.broken(&ReadError::system(
                 "internal error: the workers ended early",
@@ -389,7 +395,7 @@ impl<'a> Collector<'a> {
         let below = self.below(stream);
         let outcome = &self.streams[stream];
         if outcome.selected {
-            (self.emit)(failure(outcome, &error))?;
+            (self.emit)(Message::Failure(failure(outcome, &error)))?;
         }
         for child in below {
             let mut told = error.clone();
@@ -398,7 +404,10 @@ impl<'a> Collector<'a> {
                 self.streams[stream].name, error.message
             );
             if self.streams[child].selected && self.streams[child].errors.is_empty() {
-                (self.emit)(failure(&self.streams[child], &told))?;
+                (self.emit)(Message::Failure(Failure {
+                    parent: Some(Arc::clone(&self.streams[stream].name)),
+                    ..failure(&self.streams[child], &told)
+                }))?;
             }
             self.streams[child].errors.push(told);
         }
@@ -490,14 +499,14 @@ impl<'a> Collector<'a> {
     }
 }
 
-fn failure(stream: &StreamOutcome, error: &ReadError) -> Message {
-    Message::Failure(Failure {
+fn failure(stream: &StreamOutcome, error: &ReadError) -> Failure {
+    Failure {
         message: error.message.clone(),
         internal_message: Some(error.to_string()),
-        stack_trace: None,
         failure_type: error.failure_type,
         stream: Some(Arc::clone(&stream.name)),
-    })
+        ..Failure::default()
+    }
 }
 
 #[cfg(test)]

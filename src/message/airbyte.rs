@@ -59,6 +59,8 @@ pub struct Failure {
     pub failure_type: FailureType,
     /// The stream that failed; `None`: the whole run.
     pub stream: Option<Arc<str>>,
+    /// The parent whose failure this one follows from, where there is one.
+    pub parent: Option<Arc<str>>,
 }
 
 /// The state of one stream, to be given back at the next read.
