@@ -79,7 +79,7 @@ impl Shared {
                 fate = fate.interrupted();
             } else {
                 self.stats[stream].failed.add(1);
-                error.slice = describe(&slice);
+                error.slice = describe(&slice).into();
                 self.send(Event::Failed { stream, error });
             }
             if self.options.probe {
@@ -89,6 +89,11 @@ impl Shared {
             turns.fail();
         }
         if fate == Fate::Ended {
+            // A page without records has not waited for those before it: their records, and the
+            // partitions that they make, come before the end.
+            if turns.wait(number).is_none() && self.session.is_cancelled() {
+                return;
+            }
             // A check has its answer: the first partition has come to its end.
             if self.options.probe && self.plan.nodes[stream].selected {
                 self.schedule.stop();
