@@ -56,7 +56,10 @@ pub(super) fn open(
     let mut transport = Arc::clone(&network.transport);
     if flags.debug {
         let secrets = network.secrets.clone();
-        transport = Arc::new(Traced { inner: transport, secrets });
+        transport = Arc::new(Traced {
+            inner: transport,
+            secrets,
+        });
     }
     let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
     Ok(Opened {

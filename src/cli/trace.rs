@@ -21,7 +21,9 @@ impl Transport for Traced {
         match &outcome {
             Ok(response) => {
                 let (status, bytes) = (response.status, response.wire_bytes);
-                say(&format!("debug: {method} {url}: {status}, {bytes} bytes in {took} ms"));
+                say(&format!(
+                    "debug: {method} {url}: {status}, {bytes} bytes in {took} ms"
+                ));
             }
             Err(error) => say(&format!("debug: {method} {url}: {error} after {took} ms")),
         }

@@ -398,7 +398,11 @@ impl<'a> Collector<'a> {
                 self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
             }
             if self.streams[stream].selected {
-                self.log(stream, Level::Info, &format!("{} records read", self.counted[stream]))?;
+                self.log(
+                    stream,
+                    Level::Info,
+                    &format!("{} records read", self.counted[stream]),
+                )?;
                 let name = Arc::clone(&self.streams[stream].name);
                 // What the reference's `FinalStateCursor` writes for a stream without a cursor.
                 let state = StreamState {

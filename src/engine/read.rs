@@ -97,7 +97,9 @@ mod tests {
 
     fn pages_until_a_circle(tokens: impl Iterator<Item = u64>) -> Option<usize> {
         let mut repeats = Repeats::default();
-        tokens.take(10_000).position(|page| repeats.note(page, || page))
+        tokens
+            .take(10_000)
+            .position(|page| repeats.note(page, || page))
     }
 
     #[test]
