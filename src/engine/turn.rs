@@ -32,7 +32,7 @@ impl Turns {
             .changed
             .wait_while(self.lock(), |s| s.now < number && !s.failed)
             .unwrap_or_else(PoisonError::into_inner);
-        (!state.failed).then(|| Turn { turns: self })
+        (!state.failed).then_some(Turn { turns: self })
     }
 
     /// Notes that the page whose turn it is failed: those after it are dropped.

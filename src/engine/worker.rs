@@ -80,7 +80,7 @@ impl Shared {
                 fate = fate.interrupted();
             } else {
                 self.stats[stream].failed.add(1);
-                error.slice = describe(&slice);
+                error.slice = describe(&slice).into();
                 self.send(Event::Failed { stream, error });
             }
             if self.options.probe {
@@ -90,6 +90,11 @@ impl Shared {
             turns.fail();
         }
         if fate == Fate::Ended {
+            // A page without records has not waited for those before it: their records, and the
+            // partitions that they make, come before the end.
+            if turns.wait(number).is_none() && self.session.is_cancelled() {
+                return;
+            }
             if self.plan.nodes[stream].cursor.is_some()
                 && !turns.has_failed()
                 && !self.schedule.is_dropped(stream)

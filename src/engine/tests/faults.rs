@@ -136,7 +136,7 @@ fn a_failure_knows_the_filter_that_decided() {
     };
     assert_eq!(error.failure_type.as_str(), "config_error");
     assert_eq!((error.status, error.attempts), (Some(403), 1));
-    assert_eq!(error.slice, r#"{"l":"2"}"#);
+    assert_eq!(&*error.slice, r#"{"l":"2"}"#);
     let column = format!("  - {}", a.yaml()).find(filter).unwrap() + 1;
     assert_eq!(
         error.at.as_ref().unwrap().to_string(),
@@ -226,4 +226,26 @@ fn a_refused_token_is_renewed_and_the_request_sent_again() {
     assert_eq!(ran.asked, ["/token", "/a", "/token", "/a"]);
     assert_eq!(ran.ids("a"), ["1"]);
     assert_eq!(ran.about("a").last(), Some(&"Complete"));
+}
+
+#[test]
+fn a_last_page_without_records_does_not_overtake_those_before_it() {
+    let a = stream("a").paged(PAGES).asking(IGNORE);
+    let b = stream("b").by(&under("k", &[&a]));
+    let many: Vec<String> = (0..300).map(|n| n.to_string()).collect();
+    for _ in 0..30 {
+        let these = many.clone();
+        let ran = Scene::default().read(&[&a, &b], &["a", "b"], move |request| {
+            match target(request) {
+                "/a" => {
+                    let these: Vec<&str> = these.iter().map(String::as_str).collect();
+                    ids_and_next(&these, "2")
+                }
+                "/a?page=2" => status(404),
+                _ => ids(&["b"]),
+            }
+        });
+        assert_eq!(ran.ids("a").len(), many.len());
+        assert_eq!(ran.ids("b").len(), many.len());
+    }
 }

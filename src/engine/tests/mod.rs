@@ -300,6 +300,7 @@ fn lines(message: &Message) -> Vec<String> {
             vec![format!("{stream} failed: {}", failure.message)]
         }
         Message::Control { config } => vec![format!("config {config}")],
+        Message::Log(_) => Vec::new(),
         other => vec![format!("{other:?}")],
     }
 }
