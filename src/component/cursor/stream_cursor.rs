@@ -43,7 +43,7 @@ pub(super) struct Settings {
 #[derive(Debug)]
 pub(super) enum Initial {
     Whole(Intervals),
-    Partitions(PartitionStates),
+    Partitions(Box<PartitionStates>),
 }
 
 /// Which records are new: those between two values, and those that have none.
@@ -62,7 +62,8 @@ impl StreamCursor {
             Initial::Whole(intervals)
         } else {
             let is_global = settings.is_global || given.split == Split::Groups;
-            Initial::Partitions(PartitionStates::new(&settings, given.state, is_global)?)
+            let states = PartitionStates::new(&settings, given.state, is_global)?;
+            Initial::Partitions(Box::new(states))
         };
         Ok(Self { settings, initial })
     }
