@@ -110,7 +110,6 @@ fn gids(records: &[Value]) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "waits for the engine"]
 fn every_stream_gives_what_the_server_holds_and_asks_nothing_twice() {
     let server = Server::start();
     let mut config = config();
@@ -148,7 +147,6 @@ fn every_stream_gives_what_the_server_holds_and_asks_nothing_twice() {
 }
 
 #[test]
-#[ignore = "waits for the engine"]
 fn the_config_narrows_what_is_read() {
     let server = Server::start();
     let mut config = config();
@@ -185,7 +183,6 @@ fn the_config_narrows_what_is_read() {
 }
 
 #[test]
-#[ignore = "waits for the engine"]
 fn troubles_of_the_way_cost_no_record() {
     let server = Server::start();
     server.rule(
@@ -215,7 +212,6 @@ fn troubles_of_the_way_cost_no_record() {
 }
 
 #[test]
-#[ignore = "waits for the engine"]
 fn an_expired_page_token_starts_the_listing_again() {
     let server = Server::start();
     server.rule(Rule::expire_offsets("/tags").nth(3).times(1));
@@ -231,7 +227,6 @@ fn an_expired_page_token_starts_the_listing_again() {
 }
 
 #[test]
-#[ignore = "waits for the engine"]
 fn what_is_closed_is_skipped_and_told() {
     let server = Server::start();
     server.rule(Rule::status("/projects/12050000000001/sections", 403));
@@ -250,7 +245,6 @@ fn what_is_closed_is_skipped_and_told() {
 }
 
 #[test]
-#[ignore = "waits for the engine"]
 fn a_wrong_token_fails_and_a_login_works() {
     let server = Server::start();
     let wrong = json!({"credentials": {"option_title": "PAT Credentials", "personal_access_token": "wrong"}});

@@ -108,7 +108,6 @@ fn every_flag_of_the_table_exists() {
 }
 
 #[test]
-#[ignore = "needs asana.yaml, examples/asana.har and `run`"]
 fn the_commands_that_need_no_token_work() {
     let offline = runs()
         .into_iter()
@@ -127,7 +126,6 @@ fn the_commands_that_need_no_token_work() {
 }
 
 #[test]
-#[ignore = "needs asana.yaml and `discover`"]
 fn the_added_stream_is_on_offer() {
     let output = Run::new()
         .args([

@@ -254,6 +254,8 @@ fn select(input: &Value) -> Result<Value, String> {
             transformations: &transformations,
             schema: input.get("schema"),
             config: &config(input),
+            synced: None,
+            transform_first: false,
         },
     );
     match selection {

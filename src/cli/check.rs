@@ -175,7 +175,7 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
         streams: vec![stream.clone()],
         broken: Vec::new(),
     };
-    let Planned { plan, broken } = opened.plan(offer, None, &|_| true);
+    let Planned { plan, broken } = opened.plan(offer, &|_| true);
     opened.tell(&broken);
     if let Some(stream) = broken.first() {
         return Ok(Some(Verdict::Wrong(format!(

@@ -39,14 +39,15 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let mut output = protocol(&opened.source.settings.clock);
     let offer = opened.offer(None);
     let names: Vec<String> = offer.names().into_iter().map(str::to_owned).collect();
-    let Planned { plan, broken } = opened.plan(offer, None, &|_| true);
+    let Planned { plan, broken } = opened.plan(offer, &|_| true);
     opened.tell(&broken);
     let mut streams = Vec::new();
     for node in plan.nodes.iter().filter(|node| node.selected) {
         let schema = node
             .stream
             .schema(&opened.config, &|path| opened.read(path));
-        streams.push(node.stream.catalog_entry(schema.map_err(Failure::wrong)?));
+        let entry = schema.and_then(|schema| node.stream.catalog_entry(schema, &opened.config));
+        streams.push(entry.map_err(Failure::wrong)?);
     }
     streams.sort_by_key(|stream| names.iter().position(|name| *name == stream.name));
     opened.finish()?;

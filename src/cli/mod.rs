@@ -20,6 +20,7 @@ mod settings;
 mod signals;
 mod source;
 mod spec;
+mod trace;
 mod validate_config;
 
 use std::ffi::OsString;

@@ -14,11 +14,12 @@ use super::error::{Failure, say};
 use super::flags;
 use super::network::Network;
 use super::source::Source;
+use super::trace::Traced;
 use crate::component::resolver::ComponentValues;
 use crate::component::source::DeclarativeSource;
 use crate::engine::{self, Session};
 use crate::manifest::{self, Manifest};
-use crate::message::{Data, InputState};
+use crate::message::{ConfiguredCatalog, Data, InputState};
 use crate::plan::{Offer, OfferedStream, Plan, Planner, StreamFailure};
 use crate::template::Config;
 
@@ -54,12 +55,15 @@ pub(super) fn open(
         None => declared_threads(&declared, &source.manifest, &config)?,
     };
     let network = Network::open(archive, replayed, &source, page, threads)?;
-    let session = Session::new(
-        config.clone(),
-        Arc::clone(&network.transport),
-        network.secrets.clone(),
-        cancel,
-    );
+    let mut transport = Arc::clone(&network.transport);
+    if flags.debug {
+        let secrets = network.secrets.clone();
+        transport = Arc::new(Traced {
+            inner: transport,
+            secrets,
+        });
+    }
+    let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
     Ok(Opened {
         session: Arc::new(session),
         source,
@@ -157,14 +161,21 @@ impl Opened {
     }
 
     /// Plans the streams of `offer` for which `wanted` holds.
-    pub(super) fn plan(
+    pub(super) fn plan(&self, offer: Offer, wanted: &dyn Fn(&str) -> bool) -> Planned {
+        let (state, catalog) = (InputState::default(), ConfiguredCatalog::default());
+        self.plan_from(offer, wanted, state, &catalog)
+    }
+
+    /// Plans the streams of `offer` for which `wanted` holds, from a state on.
+    pub(super) fn plan_from(
         &self,
         offer: Offer,
-        state: Option<&InputState>,
         wanted: &dyn Fn(&str) -> bool,
+        state: InputState,
+        catalog: &ConfiguredCatalog,
     ) -> Planned {
         let read = |path: &str| self.read(path);
-        let mut planner = Planner::new(&self.config, &read).with_state(state);
+        let mut planner = Planner::new(&self.config, &read).going_on(state, catalog);
         let mut broken = Vec::new();
         for OfferedStream { name, node, .. } in offer.streams {
             if !wanted(&name) {

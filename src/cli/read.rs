@@ -45,11 +45,8 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
     let catalog: ConfiguredCatalog = read_json(&flags.catalog, "catalog")?;
     let state = match &flags.state {
-        Some(path) => {
-            let state = InputState::from_value(read_json(path, "state")?);
-            Some(state.map_err(Failure::input)?)
-        }
-        None => None,
+        Some(path) => InputState::from_value(read_json(path, "state")?).map_err(Failure::input)?,
+        None => InputState::default(),
     };
     let opened = open(
         &flags.source,
@@ -69,7 +66,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         .cloned()
         .collect();
     let wanted = |name: &str| catalog.get(name).is_some();
-    let Planned { plan, broken } = opened.plan(offer, state.as_ref(), &wanted);
+    let Planned { plan, broken } = opened.plan_from(offer, &wanted, state, &catalog);
     opened.tell(&broken);
     for stream in &broken {
         stream_failure(&mut output, &stream.name, &stream.message())?;

@@ -65,7 +65,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
             .hint(format!("the manifest's streams are: {}", names.join(", "))));
     }
     let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
-    let Planned { plan, broken } = opened.plan(offer, None, &wanted);
+    let Planned { plan, broken } = opened.plan(offer, &wanted);
     opened.tell(&broken);
     let options = Options {
         workers: opened.workers(),

@@ -47,7 +47,8 @@ impl Shared {
         let requester = retriever.requester().get();
         let handler = requester.error_handler();
         let token = read.token.as_ref();
-        let parts = retriever.request_parts(&read.slice, token, &session.config)?;
+        let cursor = self.plan.nodes[stream].stream.cursor();
+        let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
         let mut request = requester.request(&read.slice, token, parts, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
@@ -98,7 +99,7 @@ impl Shared {
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            let parts = retriever.request_parts(&read.slice, token, &session.config)?;
+            let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
             request.headers = requester
                 .request(&read.slice, token, parts, session)?
                 .headers;

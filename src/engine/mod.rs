@@ -7,6 +7,7 @@
 //! earlier page of its own partition, whose holder waits for the channel only; never for another
 //! partition.
 
+mod checkpoint;
 mod error;
 mod exchange;
 mod fetch;
@@ -25,17 +26,17 @@ pub use session::Session;
 pub use stats::{Counter, StreamStats};
 
 use crate::clock::monotonic;
-use crate::message::{Data, Failure, Message, StreamState, StreamStatus};
+use crate::component::cursor::CursorValue;
+use crate::message::{Data, Failure, Level, Log, Message, StreamSlice, StreamState, StreamStatus};
 use crate::plan::Plan;
+use checkpoint::Checkpoints;
 use schedule::{Policy, Schedule};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// The one key of the state of a stream that has no cursor.
-const NO_CURSOR_STATE: &str = "__ab_no_cursor_state_message";
 /// Pages that wait for the output before the workers have to.
 const CHANNEL_BOUND: usize = 16;
 /// How long the calling thread waits for news before it looks whether it should stop.
@@ -107,6 +108,18 @@ enum Event {
     Records {
         stream: usize,
         records: Vec<Data>,
+    },
+    /// A partition is begun, in so many windows.
+    Opened {
+        stream: usize,
+        slice: Arc<StreamSlice>,
+        windows: usize,
+    },
+    /// A window was read to its end, and its records have gone before.
+    Closed {
+        stream: usize,
+        slice: Arc<StreamSlice>,
+        latest: Option<CursorValue>,
     },
     Failed {
         stream: usize,
@@ -207,6 +220,7 @@ struct Collector<'a> {
     streams: Vec<StreamOutcome>,
     began: Vec<Option<Instant>>,
     counted: Vec<u64>,
+    checkpoints: Checkpoints,
 }
 
 impl<'a> Collector<'a> {
@@ -229,6 +243,7 @@ impl<'a> Collector<'a> {
             streams: streams.collect(),
             began: vec![None; nodes.len()],
             counted: vec![0; nodes.len()],
+            checkpoints: Checkpoints::new(shared),
             shared,
         }
     }
@@ -278,6 +293,23 @@ impl<'a> Collector<'a> {
         match event {
             Event::Started { stream } => self.started(stream),
             Event::Records { stream, records } => self.records(stream, records),
+            Event::Opened {
+                stream,
+                slice,
+                windows,
+            } => {
+                self.checkpoints.opened(stream, &slice, windows);
+                Ok(())
+            }
+            Event::Closed {
+                stream,
+                slice,
+                latest,
+            } => match self.checkpoints.closed(stream, &slice, latest) {
+                Ok(Some(state)) => self.state(stream, state),
+                Ok(None) => Ok(()),
+                Err(error) => self.failed(stream, ReadError::system(error.to_string())),
+            },
             Event::Failed { stream, error } => self.failed(stream, error),
             Event::Finished { streams } => self.finished(streams),
             Event::Broken { error } => {
@@ -296,6 +328,7 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         self.began[stream] = Some(monotonic());
+        self.log(stream, Level::Info, "reading begins")?;
         self.status(stream, StreamStatus::Started)
     }
 
@@ -355,14 +388,17 @@ impl<'a> Collector<'a> {
             }
             let elapsed = self.began[stream].map(|began| began.elapsed());
             self.streams[stream].elapsed = elapsed.unwrap_or_default();
+            self.settle(stream);
+            for (reason, count) in self.streams[stream].stats.notes() {
+                self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
+            }
             if self.streams[stream].selected {
-                let name = Arc::clone(&self.streams[stream].name);
-                // What the reference's `FinalStateCursor` writes for a stream without a cursor.
-                let state = StreamState {
-                    stream: name,
-                    state: Map::from_iter([(NO_CURSOR_STATE.to_owned(), true.into())]),
-                };
-                (self.emit)(Message::State(state))?;
+                self.log(
+                    stream,
+                    Level::Info,
+                    &format!("{} records read", self.counted[stream]),
+                )?;
+                self.state(stream, self.checkpoints.state(stream))?;
             }
             let status = if self.streams[stream].errors.is_empty() {
                 StreamStatus::Complete
@@ -372,6 +408,34 @@ impl<'a> Collector<'a> {
             self.status(stream, status)?;
         }
         Ok(())
+    }
+
+    /// Lets the state of a stream move on with its end.
+    fn settle(&mut self, stream: usize) {
+        let clock = self.shared.session.config.clock();
+        // A replay takes no time.
+        let seconds = if clock.stands_still() {
+            0
+        } else {
+            let elapsed = self.streams[stream].elapsed;
+            i64::try_from(elapsed.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)
+        };
+        let is_whole = self.streams[stream].errors.is_empty();
+        self.checkpoints
+            .finished(self.shared, stream, is_whole, seconds);
+    }
+
+    fn state(&mut self, stream: usize, state: Map<String, Value>) -> io::Result<()> {
+        if !self.streams[stream].selected {
+            return Ok(());
+        }
+        let stream = Arc::clone(&self.streams[stream].name);
+        (self.emit)(Message::State(StreamState { stream, state }))
+    }
+
+    fn log(&mut self, stream: usize, level: Level, text: &str) -> io::Result<()> {
+        let message = format!("stream `{}`: {text}", self.streams[stream].name);
+        (self.emit)(Message::Log(Log { level, message }))
     }
 
     fn status(&mut self, stream: usize, status: StreamStatus) -> io::Result<()> {

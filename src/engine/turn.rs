@@ -32,7 +32,7 @@ impl Turns {
             .changed
             .wait_while(self.lock(), |s| s.now < number && !s.failed)
             .unwrap_or_else(PoisonError::into_inner);
-        (!state.failed).then_some(Turn { turns: self })
+        (!state.failed).then(|| Turn { turns: self })
     }
 
     /// Notes that a page failed: those after it are dropped. True for the first failure.

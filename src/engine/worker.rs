@@ -3,8 +3,10 @@
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::read::PartitionRead;
+use super::turn::{Turn, Turns};
 use super::{Event, Shared};
 use crate::component::ComponentError;
+use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
@@ -14,7 +16,7 @@ use crate::plan::StreamNode;
 use crate::template::{self, Config};
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// How often the pagination of one partition may start again before it is called a loop.
 const RESET_LIMIT: u32 = 10;
@@ -56,21 +58,42 @@ impl Shared {
         let (stream, number) = (read.stream, read.page);
         let turns = Arc::clone(&read.turns);
         let slice = Arc::clone(&read.slice);
-        let mut handed_on = false;
+        let latest = Arc::clone(&read.latest);
+        let (is_cut, mut handed_on) = (read.is_cut, false);
+        let mut held = None;
         // A panic is a fault of ours; it must not leave the others waiting for this partition.
-        let result = catch_unwind(AssertUnwindSafe(|| self.page(read, &mut handed_on)))
-            .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            self.bring(read, &turns, &mut held, &mut handed_on)
+        }))
+        .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
         let failure = result.err().filter(|_| !self.session.is_cancelled());
         if let Some(mut error) = failure {
-            // What earlier pages hold comes out first.
-            let turn = turns.wait(number);
+            // What earlier pages hold comes out first, and nothing of later ones.
+            let turn = held.take().or_else(|| turns.wait(number));
             if turn.is_some() && turns.fail() {
                 self.stats[stream].failed.add(1);
                 error.slice = describe(&slice);
                 self.send(Event::Failed { stream, error });
             }
         }
+        drop(held);
+        if !handed_on && !is_cut && !turns.has_failed() {
+            // Its windows stand in its place now.
+            return;
+        }
         if !handed_on {
+            if !turns.has_failed()
+                && !self.session.is_cancelled()
+                && !self.schedule.is_dropped(stream)
+                && self.plan.nodes[stream].cursor.is_some()
+            {
+                let latest = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
+                self.send(Event::Closed {
+                    stream,
+                    slice,
+                    latest,
+                });
+            }
             // A check has its answer: the first partition has come to its end.
             if self.options.probe && self.plan.nodes[stream].selected {
                 self.schedule.stop();
@@ -80,10 +103,44 @@ impl Shared {
         }
     }
 
-    /// Brings one page and hands its records on. `handed_on` is set when the next page is.
-    fn page(&self, mut read: PartitionRead, handed_on: &mut bool) -> Result<(), ReadError> {
+    /// Brings a page, or the windows of a partition that has to be cut first.
+    fn bring<'t>(
+        &self,
+        read: PartitionRead,
+        turns: &'t Turns,
+        held: &mut Option<Turn<'t>>,
+        handed_on: &mut bool,
+    ) -> Result<(), ReadError> {
+        if read.is_cut {
+            return self.page(read, turns, held, handed_on);
+        }
+        let (stream, slice) = (read.stream, read.slice);
+        let mut windows = Vec::new();
+        if let Some(cursor) = &self.plan.nodes[stream].cursor {
+            let cut = cursor.windows(&slice);
+            let cut = cut.map_err(|error| ReadError::system(error.to_string()))?;
+            windows.extend(cut.into_iter().map(Arc::new));
+        }
+        self.send(Event::Opened {
+            stream,
+            slice,
+            windows: windows.len(),
+        });
+        self.end(self.schedule.cut(stream, windows));
+        Ok(())
+    }
+
+    /// Brings one page and hands its records on. `handed_on` is set when the next page is. An error
+    /// leaves the page's turn in `held`, so that no later page comes before it.
+    fn page<'t>(
+        &self,
+        mut read: PartitionRead,
+        turns: &'t Turns,
+        held: &mut Option<Turn<'t>>,
+        handed_on: &mut bool,
+    ) -> Result<(), ReadError> {
         let stream = read.stream;
-        if read.turns.has_failed() || self.schedule.is_dropped(stream) {
+        if turns.has_failed() || self.schedule.is_dropped(stream) {
             return Ok(());
         }
         let node = &self.plan.nodes[stream];
@@ -121,7 +178,7 @@ impl Shared {
         let readable = response.status < 400;
         let mut response = response;
         let page = retriever.decode(std::mem::take(&mut response.body));
-        let (turns, number) = (Arc::clone(&read.turns), read.page);
+        let (number, latest) = (read.page, Arc::clone(&read.latest));
         let (slice, token) = (Arc::clone(&read.slice), read.token.clone());
 
         // The next page is asked for before this one is worked on, if its token can be known.
@@ -133,7 +190,13 @@ impl Shared {
             slice: &slice,
             token: token.as_ref(),
         };
+        let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
+        let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
+        let synced = (node.cursor.as_ref())
+            .filter(|_| is_feed || is_client_side)
+            .map(|cursor| cursor.synced(&slice));
         if self.options.read_ahead
+            && !is_feed
             && !paginator.is_some_and(|paginator| paginator.get().needs_records())
         {
             match self.next_token(paginator, &around, None) {
@@ -154,8 +217,11 @@ impl Shared {
             transformations: node.stream.transformations(),
             schema: node.schema.as_ref(),
             config,
+            // A feed's pages have to be seen whole to know where they end.
+            synced: synced.as_ref().filter(|_| !is_feed),
+            transform_first: is_client_side,
         };
-        let (selection, select_error) = if readable {
+        let (mut selection, select_error) = if readable {
             match retriever.record_selector().select(&page, &selecting) {
                 Ok(selection) => (selection, None),
                 Err(error) => (error.before, Some(error.error)),
@@ -174,14 +240,33 @@ impl Shared {
         self.stats[stream]
             .filtered
             .add(seen.read.saturating_sub(seen.selected));
+        *held = Some(turn);
+        let at_end = match &synced {
+            Some(synced) if is_feed => {
+                selection.records.retain(|record| synced.keeps(record));
+                seen.last.as_ref().is_some_and(|last| !synced.keeps(last))
+            }
+            _ => false,
+        };
+        if self.plan.is_tracked(stream)
+            && let Some(cursor) = &node.cursor
+        {
+            let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+            for value in selection.records.iter().filter_map(|r| cursor.value_of(r)) {
+                *latest = Some(match latest.take() {
+                    Some(before) => before.later(value),
+                    None => value,
+                });
+            }
+        }
         self.feed(node, stream, &slice, &selection.records)?;
         self.hand_out(node, stream, &slice, selection.records);
-        drop(turn);
 
         if let Some(error) = select_error.or(token_error) {
             return Err(error.into());
         }
-        if let Some(read) = read
+        drop(held.take());
+        if let Some(read) = read.filter(|_| !at_end)
             && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
             self.schedule.resume(read.after(Some(next)));

@@ -92,6 +92,14 @@ impl ParentStreamConfig {
         self.incremental_dependency.unwrap_or(false)
     }
 
+    /// Name of the key in a partition.
+    ///
+    /// # Errors
+    /// When the template fails.
+    pub fn partition_field(&self, config: &Config) -> Result<String, ComponentError> {
+        self.field(config)
+    }
+
     /// The partition that a parent's record makes; none when it lacks the key. `parent_slice` is
     /// the slice in which the record was read.
     ///
