@@ -162,8 +162,8 @@ impl Opened {
 
     /// Plans the streams of `offer` for which `wanted` holds.
     pub(super) fn plan(&self, offer: Offer, wanted: &dyn Fn(&str) -> bool) -> Planned {
-        let nothing = ConfiguredCatalog::default();
-        self.plan_from(offer, wanted, InputState::default(), &nothing)
+        let (state, catalog) = (InputState::default(), ConfiguredCatalog::default());
+        self.plan_from(offer, wanted, state, &catalog)
     }
 
     /// Plans the streams of `offer` for which `wanted` holds, from a state on.

@@ -140,11 +140,13 @@ impl<'a> Planner<'a> {
             return Err(failed(ComponentError::config(message)));
         }
         let mut key = node.fingerprint();
-        if !from.state.is_empty() && (node.get("incremental_sync").is_some() || depends(&key)) {
+        let has_cursor = node.get("incremental_sync").is_some()
+            || node.type_name() == Some("StateDelegatingStream");
+        if !from.state.is_empty() && (has_cursor || depends(&key)) {
             key.push_str(&Value::Object(from.state.clone()).to_string());
         }
         if let Some(field) = &from.field
-            && node.get("incremental_sync").is_some()
+            && has_cursor
         {
             key.push_str(field);
         }
@@ -159,7 +161,7 @@ impl<'a> Planner<'a> {
     fn add_new(
         &mut self,
         node: &Node,
-        from: From,
+        mut from: From,
         level: usize,
     ) -> Result<usize, Vec<StreamFailure>> {
         let stream: Stream = manifest::decode(node).map_err(|errors| {
@@ -171,10 +173,16 @@ impl<'a> Planner<'a> {
         let stream = match stream {
             Stream::DeclarativeStream(stream) => stream,
             Stream::StateDelegatingStream(stream) => {
-                let has_state = (self.state.get(stream.name())).is_some_and(|state| !state.is_empty());
+                // As in the reference, the age of a state counts only for streams asked for.
+                let is_asked_for =
+                    self.catalog.streams.is_empty() || self.catalog.get(stream.name()).is_some();
+                let chosen = stream.choose(&from.state, is_asked_for, self.config);
+                let (stream, goes_on) =
+                    chosen.map_err(|error| failed(error.or_at(Some(&node.at))))?;
+                if !goes_on {
+                    from.state = Map::new();
+                }
                 stream
-                    .choose(has_state)
-                    .map_err(|error| vec![StreamFailure::Component(error.or_at(Some(&node.at)))])?
             }
         };
         let Retriever::SimpleRetriever(retriever) = stream.retriever();
@@ -298,9 +306,11 @@ fn parent_state(
     if !(value.is_string() || value.is_number()) {
         return Ok(Map::new());
     }
-    let Ok(Stream::DeclarativeStream(stream)) = manifest::decode::<Stream>(node) else {
+    let stream = match manifest::decode::<Stream>(node) {
+        Ok(Stream::DeclarativeStream(stream)) => stream,
+        Ok(Stream::StateDelegatingStream(stream)) => stream.incremental(),
         // The mistakes are told when the parent is planned.
-        return Ok(Map::new());
+        Err(_) => return Ok(Map::new()),
     };
     let Some(cursor) = stream.cursor() else {
         return Ok(Map::new());

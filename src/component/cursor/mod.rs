@@ -3,6 +3,7 @@
 //! In: the config, a state, the partitions of a stream. Out: the windows to read, their share of each
 //! request, and the next state. It must not know who reads the windows, or in which order.
 
+mod age;
 mod clamping;
 mod datetime_based_cursor;
 mod incrementing_count_cursor;
