@@ -1,6 +1,6 @@
 //! Runs the binary in a folder of its own, with nothing of the caller's environment.
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -172,12 +172,10 @@ fn gather(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-/// Ends behind the first line, byte by byte, so that no more is taken.
-fn first_line(from: impl Read + Send + 'static) -> impl Read + Send + 'static {
+/// Takes one line; then the pipe is closed.
+fn first_line(from: impl Read) -> std::io::Cursor<Vec<u8>> {
     let mut line = Vec::new();
-    let bytes = from.bytes().map_while(Result::ok);
-    line.extend(bytes.take_while(|byte| *byte != b'\n'));
-    line.push(b'\n');
+    let _ = BufReader::new(from).read_until(b'\n', &mut line);
     std::io::Cursor::new(line)
 }
 
