@@ -7,6 +7,8 @@
 //! children and for the output.
 
 mod build;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Planner, StreamFailure};
 
