@@ -12,6 +12,7 @@ mod exchange;
 mod partitions;
 mod queue;
 mod read;
+mod records;
 mod schedule;
 mod session;
 mod stats;
@@ -19,6 +20,7 @@ mod turn;
 mod worker;
 
 pub use error::ReadError;
+pub use records::Records;
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
 
