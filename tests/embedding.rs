@@ -24,5 +24,5 @@ fn the_example_reads_a_stream_without_a_network() {
         .lines()
         .filter(|line| line.contains(r#""stream":"types""#));
     assert_eq!(names.lines().count(), wanted.count());
-    assert!(names.lines().any(|name| name == r#""grass""#), "{names}");
+    assert!(names.lines().any(|name| name == r#""fire""#), "{names}");
 }
