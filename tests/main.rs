@@ -8,6 +8,7 @@ mod asana_oas;
 mod asana_run;
 mod asana_server;
 mod cli;
+mod embedding;
 mod layers;
 mod manifests;
 mod readme;

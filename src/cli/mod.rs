@@ -15,7 +15,7 @@ mod protocol;
 mod read;
 mod report;
 mod run;
-mod secrets;
+pub(crate) mod secrets;
 mod settings;
 mod signals;
 mod source;

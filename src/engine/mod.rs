@@ -14,6 +14,7 @@ mod fetch;
 mod partitions;
 mod queue;
 mod read;
+mod records;
 mod schedule;
 mod session;
 mod stats;
@@ -22,6 +23,7 @@ mod worker;
 
 pub use error::ReadError;
 pub use fetch::{Kept, KeptRecord, fetch};
+pub use records::Records;
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
 

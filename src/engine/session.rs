@@ -59,6 +59,11 @@ impl Session {
         )
     }
 
+    /// Asks the run to stop: every wait ends, and no more work is handed out.
+    pub fn cancel(&self) {
+        self.cancel.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the run was asked to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -8,6 +8,8 @@
 
 mod build;
 mod offer;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Planner, StreamFailure};
 pub use offer::{Offer, OfferedStream, ReadValues, stream_of};
