@@ -383,7 +383,7 @@ impl<'a> Collector<'a> {
         for &stream in &open {
             let outcome = &mut self.streams[stream];
             if outcome.selected {
-                (self.emit)(failure(outcome, error))?;
+                (self.emit)(Message::Failure(failure(outcome, error)))?;
             }
             outcome.errors.push(error.clone());
         }

@@ -17,7 +17,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::component::source::DeclarativeSource;
 use crate::http::{Headers, Request, Response, Secrets, TransportError};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Node};
 use crate::plan::Planner;
 use crate::template::Config;
 
@@ -126,8 +126,9 @@ pub(super) fn plan_of(streams: &[&Stream], selected: &[&str], config: &Value) ->
     let none = |_: &str| Err(io::ErrorKind::NotFound.into());
     let mut planner = Planner::new(&config, &none);
     for stream in source.streams() {
-        if selected.contains(&stream.name.as_str()) {
-            planner.select(&stream.node).unwrap();
+        let name = stream.get("name").and_then(Node::as_str);
+        if name.is_some_and(|name| selected.contains(&name)) {
+            planner.select(stream).unwrap();
         }
     }
     planner.finish()
