@@ -90,11 +90,14 @@ impl HttpRequester {
         let page = token.map(|token| template::json(&json!({"next_page_token": token})));
         let scope = scope::Slice::new(session.config().clone(), template::slice(slice), page);
         let mut parts = self.own_parts(&scope)?;
+        let base = self.base(&scope)?;
         if let Some(authenticator) = &self.authenticator {
-            authenticator.get().authorize(&mut parts, session)?;
+            authenticator
+                .get()
+                .authorize_below(&base, &mut parts, session)?;
         }
         parts.merge(extra)?;
-        let url = self.url(&scope, parts.path.as_deref())?;
+        let url = self.url(base, &scope, parts.path.as_deref())?;
         let mut request = Request {
             method: self.http_method.as_str().to_owned(),
             url: self.with_params(&url, parts.params)?,
@@ -194,24 +197,29 @@ impl HttpRequester {
         Ok(parts)
     }
 
-    fn url(&self, scope: &scope::Slice, path: Option<&str>) -> Result<String, ComponentError> {
-        let text = |template: &Option<Template<scope::Slice>>| match template {
-            Some(template) => template.text(scope),
-            None => Ok(String::new()),
-        };
+    /// The URL without the path.
+    fn base(&self, scope: &scope::Slice) -> Result<String, ComponentError> {
+        let base = text(self.url_base.as_ref(), scope)?;
+        if base.is_empty() {
+            text(self.url.as_ref(), scope)
+        } else {
+            Ok(base)
+        }
+    }
+
+    fn url(
+        &self,
+        base: String,
+        scope: &scope::Slice,
+        path: Option<&str>,
+    ) -> Result<String, ComponentError> {
         let own_path;
         let path = match path.filter(|path| !path.is_empty()) {
             Some(path) => path,
             None => {
-                own_path = text(&self.path)?;
+                own_path = text(self.path.as_ref(), scope)?;
                 own_path.trim_start_matches('/')
             }
-        };
-        let base = text(&self.url_base)?;
-        let base = if base.is_empty() {
-            text(&self.url)?
-        } else {
-            base
         };
         Ok(join(base, path))
     }
@@ -232,6 +240,17 @@ impl HttpRequester {
             let place = template.or(self.path.as_ref()).and_then(Template::at);
             ComponentError::config(format!("cannot send a request: {error}")).or_at(place)
         })
+    }
+}
+
+/// The text of an optional template.
+fn text(
+    template: Option<&Template<scope::Slice>>,
+    scope: &scope::Slice,
+) -> Result<String, ComponentError> {
+    match template {
+        Some(template) => Ok(template.text(scope)?),
+        None => Ok(String::new()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! authenticator. Out: a [`Request`](crate::http::Request), ready to be sent. It must not send it.
 
 mod body;
+mod fetch;
 mod http_requester;
 mod input;
 mod method;
