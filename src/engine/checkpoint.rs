@@ -6,7 +6,6 @@ use super::Shared;
 use crate::clock::monotonic;
 use crate::component::cursor::{CursorValue, End, Pace, Progress};
 use crate::message::StreamSlice;
-use crate::plan::Input;
 use crate::template::datetime::DateError;
 use serde_json::{Map, Value};
 use std::time::{Duration, Instant};
@@ -98,10 +97,7 @@ impl Checkpoints {
         }
         let mut states = Map::new();
         for (input, router) in node.inputs.iter().enumerate() {
-            let Input::Parents(parents) = router else {
-                continue;
-            };
-            for (parent, &index) in parents.iter().enumerate() {
+            for (parent, &index) in router.parents.iter().enumerate() {
                 if node.depends(input, parent) {
                     let name = shared.plan.nodes[index].name.to_string();
                     states.insert(name, self.state(index).into());

@@ -10,7 +10,7 @@
 use super::partitions::Partitions;
 use super::read::PartitionRead;
 use crate::message::StreamSlice;
-use crate::plan::{Edge, Input, Plan};
+use crate::plan::{Edge, Plan};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,6 +40,8 @@ struct State {
     begun: VecDeque<PartitionRead>,
     streams: Vec<StreamState>,
     stopped: bool,
+    /// A queue that could not be kept, until a worker tells of it.
+    broken: Option<io::Error>,
 }
 
 struct StreamState {
@@ -63,11 +65,7 @@ impl Schedule {
     pub(super) fn new(plan: &Plan, policy: Policy, workers: usize) -> io::Result<Self> {
         let mut streams = Vec::with_capacity(plan.nodes.len());
         for node in &plan.nodes {
-            let open = node.inputs.iter().map(|input| match input {
-                Input::Known(_) => 0,
-                Input::Parents(parents) => parents.len(),
-            });
-            let mut partitions = Partitions::new(open, QUEUE_BOUND);
+            let mut partitions = Partitions::new(&node.inputs, QUEUE_BOUND);
             if node.cursor.is_some() && !node.inputs.is_empty() {
                 partitions = partitions.once();
             }
@@ -75,10 +73,11 @@ impl Schedule {
                 partitions.ready.push(StreamSlice::default())?;
             }
             for (index, input) in node.inputs.iter().enumerate() {
-                if let Input::Known(slices) = input {
-                    for slice in slices {
-                        partitions.arrive(index, slice.clone())?;
-                    }
+                for slice in &input.known {
+                    partitions.arrive(index, slice.clone())?;
+                }
+                if input.parents.is_empty() {
+                    partitions.flush(index)?;
                 }
             }
             streams.push(StreamState {
@@ -96,6 +95,7 @@ impl Schedule {
                 begun: VecDeque::new(),
                 streams,
                 stopped: false,
+                broken: None,
             }),
             changed: Condvar::new(),
             policy,
@@ -120,6 +120,9 @@ impl Schedule {
     pub(super) fn next(&self) -> io::Result<Option<PartitionRead>> {
         let mut state = self.lock();
         loop {
+            if let Some(error) = state.broken.take() {
+                return Err(error);
+            }
             if state.stopped || state.streams.iter().all(|s| s.finished) {
                 self.changed.notify_all();
                 return Ok(None);
@@ -265,7 +268,9 @@ impl State {
         state.finished = true;
         finished.push(stream);
         for edge in state.children.clone() {
-            self.streams[edge.child].partitions.close(edge.input);
+            if let Err(error) = self.streams[edge.child].partitions.close(edge.input) {
+                self.broken.get_or_insert(error);
+            }
             self.settle(edge.child, finished);
         }
     }

@@ -3,7 +3,7 @@
 use super::{Edge, Input, Plan, StreamNode};
 use crate::component::ComponentError;
 use crate::component::cursor::StreamCursor;
-use crate::component::partition_router::{ParentStreamConfig, PartitionRouter};
+use crate::component::partition_router::{ParentStreamConfig, Source};
 use crate::component::retriever::Retriever;
 use crate::component::schema_loader::ReadFile;
 use crate::component::stream::{DeclarativeStream, Stream};
@@ -122,11 +122,8 @@ impl<'a> Planner<'a> {
                 .iter_mut()
                 .for_each(|edge| edge.child = moved[edge.child]);
             for input in &mut node.inputs {
-                if let Input::Parents(parents) = input {
-                    parents
-                        .iter_mut()
-                        .for_each(|parent| *parent = moved[*parent]);
-                }
+                let parents = input.parents.iter_mut();
+                parents.for_each(|parent| *parent = moved[*parent]);
             }
         }
         let mut needed = needed.into_iter();
@@ -190,29 +187,24 @@ impl<'a> Planner<'a> {
         let mut failures = Vec::new();
         let mut inputs = Vec::new();
         for router in retriever.partition_routers() {
-            match router {
-                PartitionRouter::ListPartitionRouter(list) => match list.partitions(self.config) {
-                    Ok(slices) => inputs.push(Input::Known(slices)),
-                    Err(error) => failures.push(StreamFailure::Component(error)),
-                },
-                PartitionRouter::SubstreamPartitionRouter(substream) => {
-                    let mut parents = Vec::new();
-                    for parent in substream.parents() {
-                        let from = match parent_state(parent, &state, self.config) {
-                            Ok(state) => From { state, field: None },
-                            Err(error) => {
-                                failures.push(StreamFailure::Component(error));
-                                continue;
-                            }
-                        };
-                        match self.add(&parent.stream().0, from, level + 1) {
-                            Ok(index) => parents.push(index),
-                            Err(errors) => failures.extend(errors),
-                        }
-                    }
-                    inputs.push(Input::Parents(parents));
+            let mut input = Input::default();
+            match router.gather(self.config) {
+                Ok(gather) => input.gather = gather,
+                Err(error) => failures.push(StreamFailure::Component(error)),
+            }
+            for source in router.sources() {
+                match source {
+                    Source::List(list) => match list.partitions(self.config) {
+                        Ok(slices) => input.known.extend(slices),
+                        Err(error) => failures.push(StreamFailure::Component(error)),
+                    },
+                    Source::Parent(parent) => match self.add_parent(parent, &state, level) {
+                        Ok(index) => input.parents.push(index),
+                        Err(errors) => failures.extend(errors),
+                    },
                 }
             }
+            inputs.push(input);
         }
         let schema = (retriever.record_selector().needs_schema())
             .then(|| stream.schema(self.config, self.read))
@@ -229,6 +221,17 @@ impl<'a> Planner<'a> {
         Ok(self.place(Arc::new(*stream), cursor, schema, inputs))
     }
 
+    fn add_parent(
+        &mut self,
+        parent: &ParentStreamConfig,
+        child_state: &Map<String, Value>,
+        level: usize,
+    ) -> Result<usize, Vec<StreamFailure>> {
+        let state = parent_state(parent, child_state, self.config).map_err(failed)?;
+        let from = From { state, field: None };
+        self.add(&parent.stream().0, from, level + 1)
+    }
+
     /// Puts a stream behind its parents, and ties them to it.
     fn place(
         &mut self,
@@ -240,10 +243,7 @@ impl<'a> Planner<'a> {
         let index = self.plan.nodes.len();
         let mut depth = 0;
         for (input, router) in inputs.iter().enumerate() {
-            let Input::Parents(parents) = router else {
-                continue;
-            };
-            for (parent, &at) in parents.iter().enumerate() {
+            for (parent, &at) in router.parents.iter().enumerate() {
                 let above = &mut self.plan.nodes[at];
                 depth = depth.max(above.depth + 1);
                 above.children.push(Edge {

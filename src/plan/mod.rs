@@ -15,7 +15,7 @@ pub use build::{Planner, StreamFailure};
 pub use offer::{Offer, OfferedStream, ReadValues, stream_of};
 
 use crate::component::cursor::StreamCursor;
-use crate::component::partition_router::{ParentStreamConfig, PartitionRouter};
+use crate::component::partition_router::{Gather, ParentStreamConfig};
 use crate::component::retriever::{Retriever, SimpleRetriever};
 use crate::component::stream::DeclarativeStream;
 use crate::message::StreamSlice;
@@ -52,13 +52,15 @@ pub struct StreamNode {
 }
 
 /// One router of a stream.
-#[derive(Debug)]
-pub enum Input {
+#[derive(Debug, Default)]
+pub struct Input {
     /// Partitions that are known before the run.
-    Known(Vec<StreamSlice>),
-    /// Indexes of the streams whose records give the partitions, one for each
-    /// `parent_stream_configs`.
-    Parents(Vec<usize>),
+    pub known: Vec<StreamSlice>,
+    /// Indexes of the streams whose records give further partitions, one for each of the router's
+    /// parents.
+    pub parents: Vec<usize>,
+    /// What becomes of these partitions on their way.
+    pub gather: Gather,
 }
 
 impl Plan {
@@ -94,10 +96,8 @@ impl StreamNode {
     }
 
     fn parent_at(&self, input: usize, parent: usize) -> Option<&ParentStreamConfig> {
-        match self.retriever().partition_routers().get(input)? {
-            PartitionRouter::SubstreamPartitionRouter(router) => router.parents().get(parent),
-            PartitionRouter::ListPartitionRouter(_) => None,
-        }
+        let router = self.retriever().partition_routers().get(input)?;
+        router.parents().into_iter().nth(parent)
     }
 }
 
@@ -108,7 +108,7 @@ pub struct Edge {
     pub child: usize,
     /// Index of the child's router.
     pub input: usize,
-    /// Index in that router's `parent_stream_configs`.
+    /// Index among that router's parents.
     pub parent: usize,
 }
 
@@ -121,12 +121,12 @@ impl fmt::Display for Plan {
                 write!(f, " (for its children)")?;
             }
             for input in &node.inputs {
-                match input {
-                    Input::Known(slices) => write!(f, " ×{}", slices.len())?,
-                    Input::Parents(parents) => {
-                        let names: Vec<_> = parents.iter().map(|&p| &*self.nodes[p].name).collect();
-                        write!(f, " ← {}", names.join(" + "))?;
-                    }
+                if !input.known.is_empty() || input.parents.is_empty() {
+                    write!(f, " ×{}", input.known.len())?;
+                }
+                if !input.parents.is_empty() {
+                    let names = input.parents.iter().map(|&p| &*self.nodes[p].name);
+                    write!(f, " ← {}", names.collect::<Vec<_>>().join(" + "))?;
                 }
             }
             writeln!(f)?;

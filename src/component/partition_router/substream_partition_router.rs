@@ -86,6 +86,10 @@ impl ParentStreamConfig {
         &self.stream
     }
 
+    pub(super) fn has_request_option(&self) -> bool {
+        self.request_option.is_some()
+    }
+
     /// Whether the parent is to be read incrementally.
     #[must_use]
     pub fn incremental_dependency(&self) -> bool {

@@ -78,10 +78,10 @@ impl SimpleRetriever {
     /// product.
     #[must_use]
     pub fn keeps_parent_states(&self) -> bool {
-        matches!(
-            self.partition_router,
-            Some(OneOrMany::One(PartitionRouter::SubstreamPartitionRouter(_)))
-        )
+        match &self.partition_router {
+            Some(OneOrMany::One(router)) => router.keeps_parent_states(),
+            _ => false,
+        }
     }
 
     /// What the paginator, the partition routers and the cursor put into a request, in this order.

@@ -83,10 +83,10 @@ impl DeclarativeStream {
     /// How the stream is split beside the windows of its cursor.
     fn split(&self) -> Split {
         let Retriever::SimpleRetriever(retriever) = &self.retriever;
-        if retriever.partition_routers().is_empty() {
-            Split::Whole
-        } else {
-            Split::Partitions
+        match retriever.partition_routers() {
+            [] => Split::Whole,
+            [PartitionRouter::GroupingPartitionRouter(_)] => Split::Groups,
+            _ => Split::Partitions,
         }
     }
 
