@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::component::source::DeclarativeSource;
 use crate::engine::{Options, Records, Session};
 use crate::http::{Agent, AgentError, AgentOptions, Secrets, Transport};
-use crate::manifest::{self, Manifest};
-use crate::plan::{Planner, StreamFailure};
+use crate::manifest::{self, Manifest, Node};
+use crate::plan::{Offer, Planner, StreamFailure};
 use crate::template::Config;
 
 /// A manifest that was read and understood, so far as it concerns all streams.
@@ -132,8 +132,8 @@ impl Source {
     /// Names of all streams, in the manifest's order.
     #[must_use]
     pub fn streams(&self) -> Vec<String> {
-        let streams = self.declared.streams();
-        streams.into_iter().map(|stream| stream.name).collect()
+        let names = self.declared.streams().filter_map(|node| node.get("name"));
+        names.filter_map(Node::as_str).map(str::to_owned).collect()
     }
 
     /// Reads `streams` over the network.
@@ -162,9 +162,9 @@ impl Source {
         let config = Config::new(setup.config, setup.clock);
         let read = |path: &str| std::fs::read(self.folder.join(path));
         let mut planner = Planner::new(&config, &read);
-        let nodes = self.declared.streams();
+        let offer = Offer::fixed(&self.declared, &config);
         for name in streams {
-            let Some(stream) = nodes.iter().find(|stream| stream.name == *name) else {
+            let Some(stream) = offer.streams.iter().find(|stream| stream.name == *name) else {
                 return Err(Error::NoSuchStream {
                     name: (*name).to_owned(),
                     known: self.streams(),

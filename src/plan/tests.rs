@@ -42,7 +42,7 @@ fn plan_with(streams: &str, config: Value) -> (Plan, Vec<String>) {
     let none = |_: &str| Err(io::ErrorKind::NotFound.into());
     let mut planner = Planner::new(&config, &none);
     let mut broken = Vec::new();
-    for stream in source.streams() {
+    for stream in Offer::fixed(&source, &config).streams {
         if let Err(failures) = planner.select(&stream.node) {
             assert!(!failures.is_empty());
             broken.push(stream.name);

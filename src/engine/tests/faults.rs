@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::monotonic;
+use std::time::Instant;
 
 fn first(counter: &AtomicUsize) -> bool {
     counter.fetch_add(1, Ordering::Relaxed) == 0
