@@ -51,19 +51,27 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         "read",
         cancel,
     )?;
-    let names = opened.stream_names();
-    if let Some(unknown) = flags.stream.iter().find(|name| !names.contains(name)) {
+    let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
+    let offer = opened.offer(asked);
+    let names = offer.names();
+    if let Some(unknown) = flags
+        .stream
+        .iter()
+        .find(|name| !names.contains(&name.as_str()))
+    {
+        let broken: Vec<Broken> = offer.broken.iter().cloned().map(Broken::from).collect();
+        opened.tell(&broken);
         return Err(Failure::wrong(format!("there is no stream `{unknown}`"))
             .hint(format!("the manifest's streams are: {}", names.join(", "))));
     }
     let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
-    let Planned { plan, broken } = opened.plan(&wanted);
+    let Planned { plan, broken } = opened.plan(offer, &wanted);
     opened.tell(&broken);
     let options = Options {
         workers: opened.workers(),
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
-        probe: false,
+        ..Options::default()
     };
     let began = monotonic();
     let mut output = JsonlOutput::new(io::stdout().lock());

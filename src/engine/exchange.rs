@@ -21,6 +21,8 @@ pub(super) enum Answer {
     Page(Response),
     /// A response without records: the pagination ends here.
     Nothing,
+    /// The run was stopped while the request waited.
+    Stopped,
     /// The pagination starts again.
     Reset,
 }
@@ -47,13 +49,14 @@ impl Shared {
         let requester = retriever.requester().get();
         let handler = requester.error_handler();
         let token = read.token.as_ref();
-        let parts = retriever.request_parts(&read.slice, token, &session.config)?;
+        let cursor = self.plan.nodes[stream].stream.cursor();
+        let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
         let mut request = requester.request(&read.slice, token, parts, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
         loop {
             let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
-                return Ok(Answer::Nothing);
+                return Ok(Answer::Stopped);
             };
             stats.requests.add(1);
             tries.sent += 1;
@@ -94,11 +97,11 @@ impl Shared {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
-                return Ok(Answer::Nothing);
+                return Ok(Answer::Stopped);
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            let parts = retriever.request_parts(&read.slice, token, &session.config)?;
+            let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
             request.headers = requester
                 .request(&read.slice, token, parts, session)?
                 .headers;

@@ -7,8 +7,10 @@
 //! earlier page of its own partition, whose holder waits for the channel only; never for another
 //! partition.
 
+mod checkpoint;
 mod error;
 mod exchange;
+mod fetch;
 mod partitions;
 mod queue;
 mod read;
@@ -19,21 +21,23 @@ mod turn;
 mod worker;
 
 pub use error::ReadError;
+pub use fetch::{Kept, KeptRecord, fetch};
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
 
 use crate::clock::monotonic;
-use crate::message::{Data, Failure, Level, Log, Message, StreamState, StreamStatus};
+use crate::component::cursor::CursorValue;
+use crate::message::{Data, Failure, Level, Log, Message, StreamSlice, StreamState, StreamStatus};
 use crate::plan::Plan;
+use checkpoint::Checkpoints;
 use schedule::{Policy, Schedule};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// The one key of the state of a stream that has no cursor.
-const NO_CURSOR_STATE: &str = "__ab_no_cursor_state_message";
 /// Pages that wait for the output before the workers have to.
 const CHANNEL_BOUND: usize = 16;
 /// How long the calling thread waits for news before it looks whether it should stop.
@@ -53,6 +57,8 @@ pub struct Options {
     /// Ends at the first record of any selected stream, or after its first partition without one:
     /// what a check needs, with the fewest requests.
     pub probe: bool,
+    /// Where the records are kept, if they do not go to the output.
+    pub kept: Option<Kept>,
 }
 
 impl Default for Options {
@@ -62,6 +68,7 @@ impl Default for Options {
             limit: None,
             read_ahead: true,
             probe: false,
+            kept: None,
         }
     }
 }
@@ -103,6 +110,18 @@ enum Event {
         stream: usize,
         records: Vec<Data>,
     },
+    /// A partition is begun, in so many windows.
+    Opened {
+        stream: usize,
+        slice: Arc<StreamSlice>,
+        windows: usize,
+    },
+    /// A window was read to its end, and its records have gone before.
+    Closed {
+        stream: usize,
+        slice: Arc<StreamSlice>,
+        latest: Option<CursorValue>,
+    },
     Failed {
         stream: usize,
         error: ReadError,
@@ -123,6 +142,8 @@ struct Shared {
     schedule: Schedule,
     stats: Vec<Arc<StreamStats>>,
     events: SyncSender<Event>,
+    /// Worker threads that have not ended.
+    working: AtomicUsize,
     options: Options,
 }
 
@@ -145,6 +166,22 @@ impl Shared {
             error: ReadError::system(message),
         });
         self.schedule.stop();
+    }
+}
+
+/// A worker thread's share; when the last one is gone, nothing more comes.
+struct Worker(Arc<Shared>);
+
+impl Worker {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.working.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.working.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -174,6 +211,7 @@ pub fn run(
         schedule: Schedule::new(&plan, policy, workers)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         events: sender,
+        working: AtomicUsize::new(0),
         options: options.clone(),
         session,
         plan,
@@ -181,10 +219,15 @@ pub fn run(
     let mut collector = Collector::new(&shared, emit);
     collector.finished(shared.schedule.finished_at_start())?;
     for number in 0..workers {
-        let shared = Arc::clone(&shared);
-        std::thread::Builder::new()
+        let worker = Worker::new(&shared);
+        let spawned = std::thread::Builder::new()
             .name(format!("worker-{number}"))
-            .spawn(move || shared.work())?;
+            .spawn(move || worker.0.work());
+        match spawned {
+            // Where the system has no more threads to give, those that there are do the work.
+            Err(_) if number > 0 => break,
+            spawned => drop(spawned?),
+        }
     }
     let result = collector.collect(&events);
     shared.schedule.stop();
@@ -202,6 +245,7 @@ struct Collector<'a> {
     streams: Vec<StreamOutcome>,
     began: Vec<Option<Instant>>,
     counted: Vec<u64>,
+    checkpoints: Checkpoints,
 }
 
 impl<'a> Collector<'a> {
@@ -224,6 +268,7 @@ impl<'a> Collector<'a> {
             streams: streams.collect(),
             began: vec![None; nodes.len()],
             counted: vec![0; nodes.len()],
+            checkpoints: Checkpoints::new(shared),
             shared,
         }
     }
@@ -234,8 +279,14 @@ impl<'a> Collector<'a> {
         while !self.is_done() {
             match events.recv_timeout(TICK) {
                 Ok(event) => self.take(event)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                // All that a worker sends comes before its end.
+                Err(_) if self.shared.working.load(Ordering::Acquire) == 0 => {
+                    while let Ok(event) = events.try_recv() {
+                        self.take(event)?;
+                    }
+                    break;
+                }
+                Err(_) => {}
             }
             if self.shared.session.is_cancelled() {
                 self.shared.schedule.stop();
@@ -251,6 +302,11 @@ impl<'a> Collector<'a> {
             && let Ok(event) = events.try_recv()
         {
             self.take(event)?;
+        }
+        if !self.is_done() && !self.shared.session.is_cancelled() {
+            self.broken(&ReadError::system(
+                "internal error: the workers ended early",
+            ))?;
         }
         Ok(())
     }
@@ -279,16 +335,26 @@ impl<'a> Collector<'a> {
         match event {
             Event::Started { stream } => self.started(stream),
             Event::Records { stream, records } => self.records(stream, records),
+            Event::Opened {
+                stream,
+                slice,
+                windows,
+            } => {
+                self.checkpoints.opened(stream, &slice, windows);
+                Ok(())
+            }
+            Event::Closed {
+                stream,
+                slice,
+                latest,
+            } => match self.checkpoints.closed(stream, &slice, latest) {
+                Ok(Some(state)) => self.state(stream, state),
+                Ok(None) => Ok(()),
+                Err(error) => self.failed(stream, ReadError::system(error.to_string())),
+            },
             Event::Failed { stream, error } => self.failed(stream, error),
             Event::Finished { streams } => self.finished(streams),
-            Event::Broken { error } => {
-                for stream in 0..self.streams.len() {
-                    if !self.streams[stream].finished {
-                        self.failed(stream, error.clone())?;
-                    }
-                }
-                self.finished((0..self.streams.len()).collect())
-            }
+            Event::Broken { error } => self.broken(&error),
         }
     }
 
@@ -308,6 +374,20 @@ impl<'a> Collector<'a> {
         self.counted[stream] += records.len() as u64;
         let stream = Arc::clone(&self.streams[stream].name);
         (self.emit)(Message::Records { stream, records })
+    }
+
+    /// The run cannot go on: all streams that have not finished fail.
+    fn broken(&mut self, error: &ReadError) -> io::Result<()> {
+        let open = (0..self.streams.len()).filter(|&stream| !self.streams[stream].finished);
+        let open: Vec<usize> = open.collect();
+        for &stream in &open {
+            let outcome = &mut self.streams[stream];
+            if outcome.selected {
+                (self.emit)(Message::Failure(failure(outcome, error)))?;
+            }
+            outcome.errors.push(error.clone());
+        }
+        self.finished(open)
     }
 
     /// A stream's failure is also that of the streams below it: partitions of theirs are missing.
@@ -360,6 +440,7 @@ impl<'a> Collector<'a> {
             }
             let elapsed = self.began[stream].map(|began| began.elapsed());
             self.streams[stream].elapsed = elapsed.unwrap_or_default();
+            self.settle(stream);
             for (reason, count) in self.streams[stream].stats.notes() {
                 self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
             }
@@ -369,13 +450,7 @@ impl<'a> Collector<'a> {
                     Level::Info,
                     &format!("{} records read", self.counted[stream]),
                 )?;
-                let name = Arc::clone(&self.streams[stream].name);
-                // What the reference's `FinalStateCursor` writes for a stream without a cursor.
-                let state = StreamState {
-                    stream: name,
-                    state: Map::from_iter([(NO_CURSOR_STATE.to_owned(), true.into())]),
-                };
-                (self.emit)(Message::State(state))?;
+                self.state(stream, self.checkpoints.state(stream))?;
             }
             let status = if self.streams[stream].errors.is_empty() {
                 StreamStatus::Complete
@@ -385,6 +460,29 @@ impl<'a> Collector<'a> {
             self.status(stream, status)?;
         }
         Ok(())
+    }
+
+    /// Lets the state of a stream move on with its end.
+    fn settle(&mut self, stream: usize) {
+        let clock = self.shared.session.config.clock();
+        // A replay takes no time.
+        let seconds = if clock.stands_still() {
+            0
+        } else {
+            let elapsed = self.streams[stream].elapsed;
+            i64::try_from(elapsed.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)
+        };
+        let is_whole = self.streams[stream].errors.is_empty();
+        self.checkpoints
+            .finished(self.shared, stream, is_whole, seconds);
+    }
+
+    fn state(&mut self, stream: usize, state: Map<String, Value>) -> io::Result<()> {
+        if !self.streams[stream].selected {
+            return Ok(());
+        }
+        let stream = Arc::clone(&self.streams[stream].name);
+        (self.emit)(Message::State(StreamState { stream, state }))
     }
 
     fn log(&mut self, stream: usize, level: Level, text: &str) -> io::Result<()> {
@@ -410,3 +508,6 @@ fn failure(stream: &StreamOutcome, error: &ReadError) -> Failure {
         ..Failure::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

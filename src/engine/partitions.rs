@@ -5,14 +5,22 @@
 //! nothing waits until a router has come to its end.
 
 use super::queue::SliceQueue;
+use crate::component::cursor::partition_key;
 use crate::message::StreamSlice;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
+use std::sync::Arc;
 
 /// Partitions of a stream that are known and not read yet.
 #[derive(Debug)]
 pub(super) struct Partitions {
     pub(super) ready: SliceQueue,
+    /// Windows of a partition that is begun, by a cursor.
+    pub(super) windows: VecDeque<Arc<StreamSlice>>,
     inputs: Vec<Input>,
+    /// Hashes of the partitions so far, where each is to be read once.
+    seen: Option<HashSet<u64>>,
 }
 
 /// One router: a list, or a set of parents.
@@ -29,6 +37,8 @@ impl Partitions {
     pub(super) fn new(open: impl IntoIterator<Item = usize>, bound: usize) -> Self {
         Self {
             ready: SliceQueue::new(bound),
+            windows: VecDeque::new(),
+            seen: None,
             inputs: open
                 .into_iter()
                 .map(|open| Input {
@@ -39,13 +49,22 @@ impl Partitions {
         }
     }
 
+    /// Lets each partition be read once: a partition of a stream with a cursor has one state.
+    ///
+    /// Differs: the reference reads a partition again when its parent names it again after it was
+    /// read.
+    pub(super) fn once(mut self) -> Self {
+        self.seen = Some(HashSet::new());
+        self
+    }
+
     /// Takes a slice that router `input` gives.
     ///
     /// # Errors
     /// When the queue cannot be spilled to its temporary file.
     pub(super) fn arrive(&mut self, input: usize, slice: StreamSlice) -> io::Result<()> {
         if self.inputs.len() == 1 {
-            return self.ready.push(slice);
+            return self.push(slice);
         }
         let mut products = vec![StreamSlice::default()];
         for (other, router) in self.inputs.iter().enumerate() {
@@ -62,7 +81,18 @@ impl Partitions {
         self.inputs[input].seen.push(slice);
         products
             .into_iter()
-            .try_for_each(|product| self.ready.push(product))
+            .try_for_each(|product| self.push(product))
+    }
+
+    fn push(&mut self, slice: StreamSlice) -> io::Result<()> {
+        if let Some(seen) = &mut self.seen {
+            let mut hasher = DefaultHasher::new();
+            partition_key(&slice.partition).hash(&mut hasher);
+            if !seen.insert(hasher.finish()) {
+                return Ok(());
+            }
+        }
+        self.ready.push(slice)
     }
 
     /// Notes that one parent of router `input` has come to its end.
@@ -71,9 +101,20 @@ impl Partitions {
         *open = open.saturating_sub(1);
     }
 
+    /// Whether a partition or a window waits.
+    pub(super) fn has_next(&self) -> bool {
+        !(self.windows.is_empty() && self.ready.is_empty())
+    }
+
+    /// Forgets everything that waits.
+    pub(super) fn clear(&mut self) {
+        self.windows.clear();
+        self.ready.clear();
+    }
+
     /// Whether no further partition can come, and none waits.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.ready.is_empty() && self.inputs.iter().all(|input| input.open == 0)
+        !self.has_next() && self.inputs.iter().all(|input| input.open == 0)
     }
 }
 

@@ -1,13 +1,17 @@
 //! The read of one partition, as a value: whoever holds it may ask for its next page.
 
 use super::turn::Turns;
+use crate::component::cursor::CursorValue;
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// How often in a row the same page may come back for the same token before it is called a loop.
 const LOOP_LIMIT: u32 = 5;
+
+/// The latest cursor value of a window's records.
+pub(super) type Latest = Mutex<Option<CursorValue>>;
 
 /// One partition between two pages. Not calling on is cancelling it.
 pub(super) struct PartitionRead {
@@ -19,19 +23,25 @@ pub(super) struct PartitionRead {
     /// Number of the next page, from 0.
     pub(super) page: u64,
     pub(super) turns: Arc<Turns>,
+    /// Whether the slice is a window already, or needs no windows.
+    pub(super) is_cut: bool,
+    /// The latest cursor value of the records so far.
+    pub(super) latest: Arc<Latest>,
     /// Times the pagination was started again at the error handler's word.
     pub(super) resets: u32,
     repeats: Repeats,
 }
 
 impl PartitionRead {
-    pub(super) fn new(stream: usize, slice: Arc<StreamSlice>) -> Self {
+    pub(super) fn new(stream: usize, slice: Arc<StreamSlice>, is_cut: bool) -> Self {
         Self {
             stream,
             slice,
             token: None,
             page: 0,
             turns: Arc::default(),
+            is_cut,
+            latest: Arc::default(),
             resets: 0,
             repeats: Repeats::default(),
         }

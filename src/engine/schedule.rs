@@ -46,6 +46,8 @@ struct StreamState {
     partitions: Partitions,
     children: Vec<Edge>,
     depth: usize,
+    /// Whether a partition is read in windows.
+    has_windows: bool,
     /// Partitions that are being read.
     active: usize,
     finished: bool,
@@ -66,6 +68,9 @@ impl Schedule {
                 Input::Parents(parents) => parents.len(),
             });
             let mut partitions = Partitions::new(open, QUEUE_BOUND);
+            if node.cursor.is_some() && !node.inputs.is_empty() {
+                partitions = partitions.once();
+            }
             if node.inputs.is_empty() {
                 partitions.ready.push(StreamSlice::default())?;
             }
@@ -80,6 +85,7 @@ impl Schedule {
                 partitions,
                 children: node.children.clone(),
                 depth: node.depth,
+                has_windows: node.cursor.is_some(),
                 active: 0,
                 finished: false,
                 dropped: false,
@@ -153,6 +159,17 @@ impl Schedule {
         Ok(())
     }
 
+    /// Puts the windows of a partition in its place. Gives the streams that ended with it.
+    pub(super) fn cut(&self, stream: usize, windows: Vec<Arc<StreamSlice>>) -> Vec<usize> {
+        let mut state = self.lock();
+        let cut = &mut state.streams[stream];
+        if !cut.dropped {
+            cut.partitions.windows.extend(windows);
+        }
+        drop(state);
+        self.close_partition(stream)
+    }
+
     /// Notes the end of one partition of `stream`; gives the streams that ended with it.
     pub(super) fn close_partition(&self, stream: usize) -> Vec<usize> {
         let mut state = self.lock();
@@ -168,14 +185,18 @@ impl Schedule {
     pub(super) fn drop_stream(&self, stream: usize) {
         let mut state = self.lock();
         state.streams[stream].dropped = true;
-        state.streams[stream].partitions.ready.clear();
+        state.streams[stream].partitions.clear();
         self.changed.notify_all();
     }
 
     /// Whether nobody wants more of `stream`.
     pub(super) fn is_dropped(&self, stream: usize) -> bool {
-        let state = self.lock();
-        state.stopped || state.streams[stream].dropped
+        self.lock().streams[stream].dropped
+    }
+
+    /// Whether nothing more is handed out.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
     }
 
     /// Hands out nothing more.
@@ -207,17 +228,21 @@ impl State {
         }
         let Some(stream) = fresh else { return Ok(None) };
         let chosen = &mut self.streams[stream];
-        let slice: Option<Arc<StreamSlice>> = chosen.partitions.ready.pop()?;
+        let window = chosen.partitions.windows.pop_front();
+        let is_cut = window.is_some() || !chosen.has_windows;
+        let slice: Option<Arc<StreamSlice>> = match window {
+            Some(window) => Some(window),
+            None => chosen.partitions.ready.pop()?,
+        };
         Ok(slice.map(|slice| {
             chosen.active += 1;
-            PartitionRead::new(stream, slice)
+            PartitionRead::new(stream, slice, is_cut)
         }))
     }
 
     /// The stream whose next partition is begun.
     fn next_stream(&self, policy: Policy, low_water: usize) -> Option<usize> {
-        let ready =
-            (0..self.streams.len()).filter(|&s| !self.streams[s].partitions.ready.is_empty());
+        let ready = (0..self.streams.len()).filter(|&s| self.streams[s].partitions.has_next());
         // Of equals the first in the manifest's order: `max_by_key` would take the last.
         ready.rev().max_by_key(|&s| {
             let stream = &self.streams[s];

@@ -7,9 +7,12 @@
 //! children and for the output.
 
 mod build;
+mod offer;
 
 pub use build::{Planner, StreamFailure};
+pub use offer::{Offer, OfferedStream, ReadValues, stream_of};
 
+use crate::component::cursor::StreamCursor;
 use crate::component::partition_router::{ParentStreamConfig, PartitionRouter};
 use crate::component::retriever::{Retriever, SimpleRetriever};
 use crate::component::stream::DeclarativeStream;
@@ -32,6 +35,8 @@ pub struct StreamNode {
     pub name: Arc<str>,
     /// The component.
     pub stream: Arc<DeclarativeStream>,
+    /// Its cursor and the state that it starts from; none for a stream that is read whole.
+    pub cursor: Option<Arc<StreamCursor>>,
     /// JSON schema of its records, where they are normalized by it.
     pub schema: Option<Value>,
     /// Whether its records go to the output; otherwise it is read for its children only.
@@ -54,6 +59,17 @@ pub enum Input {
     Parents(Vec<usize>),
 }
 
+impl Plan {
+    /// Whether somebody wants to know how far the stream `index` has come: its own state, or that of
+    /// a child that is read by it.
+    #[must_use]
+    pub fn is_tracked(&self, index: usize) -> bool {
+        let node = &self.nodes[index];
+        let depends = |edge: &Edge| self.nodes[edge.child].depends(edge.input, edge.parent);
+        node.cursor.is_some() && (node.selected || node.children.iter().any(depends))
+    }
+}
+
 impl StreamNode {
     /// How the stream is retrieved.
     #[must_use]
@@ -65,8 +81,19 @@ impl StreamNode {
     /// What makes a partition of this stream out of a record that comes by `edge`.
     #[must_use]
     pub fn parent(&self, edge: &Edge) -> Option<&ParentStreamConfig> {
-        match self.retriever().partition_routers().get(edge.input)? {
-            PartitionRouter::SubstreamPartitionRouter(router) => router.parents().get(edge.parent),
+        self.parent_at(edge.input, edge.parent)
+    }
+
+    /// Whether a parent of this stream is read incrementally for it.
+    #[must_use]
+    pub fn depends(&self, input: usize, parent: usize) -> bool {
+        let parent = self.parent_at(input, parent);
+        parent.is_some_and(ParentStreamConfig::incremental_dependency)
+    }
+
+    fn parent_at(&self, input: usize, parent: usize) -> Option<&ParentStreamConfig> {
+        match self.retriever().partition_routers().get(input)? {
+            PartitionRouter::SubstreamPartitionRouter(router) => router.parents().get(parent),
             PartitionRouter::ListPartitionRouter(_) => None,
         }
     }

@@ -20,6 +20,7 @@ use crate::template::Config;
 
 pub use list_partition_router::{ListPartitionRouter, ListValues};
 pub use product::merge;
+pub(super) use product::overlay;
 pub use substream_partition_router::{ParentStreamConfig, SubstreamPartitionRouter};
 
 /// What a stream is split by.

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::component::ComponentError;
+use crate::component::cursor::Cursor;
 use crate::component::decoder::{Decoder, Page};
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
-use crate::component::partition_router::{PartitionRouter, share_of_all};
+use crate::component::partition_router::{PartitionRouter, overlay, share_of_all};
 use crate::component::record_filter::RecordSelector;
 use crate::component::requester::{RequestParts, Requester};
 use crate::component::unknown::Unknown;
@@ -73,14 +74,26 @@ impl SimpleRetriever {
             .map_or(&[], OneOrMany::as_slice)
     }
 
-    /// What the paginator and the partition routers put into a request, in this order.
+    /// Whether the states of parents are kept in that of the stream: not where several routers are a
+    /// product.
+    #[must_use]
+    pub fn keeps_parent_states(&self) -> bool {
+        matches!(
+            self.partition_router,
+            Some(OneOrMany::One(PartitionRouter::SubstreamPartitionRouter(_)))
+        )
+    }
+
+    /// What the paginator, the partition routers and the cursor put into a request, in this order.
+    /// Of equal keys the cursor's counts before a router's.
     ///
     /// # Errors
-    /// When a template fails, or both set the same key.
+    /// When a template fails, or the paginator sets a key that another sets too.
     pub fn request_parts(
         &self,
         slice: &Arc<StreamSlice>,
         token: Option<&Value>,
+        cursor: Option<&Cursor>,
         config: &Config,
     ) -> Result<RequestParts, ComponentError> {
         let mut parts = RequestParts::default();
@@ -93,7 +106,10 @@ impl SimpleRetriever {
             .ignore_stream_slicer_parameters_on_paginated_requests
             .unwrap_or(false);
         if token.is_none() || !first_only {
-            let share = share_of_all(self.partition_routers(), slice, config)?;
+            let mut share = share_of_all(self.partition_routers(), slice, config)?;
+            if let Some(cursor) = cursor {
+                overlay(&mut share, cursor.share(slice, config)?);
+            }
             parts.merge(share)?;
         }
         Ok(parts)
@@ -148,7 +164,7 @@ partition_router:
         slice.partition.insert("a".to_owned(), json!("x"));
         slice.partition.insert("b".to_owned(), json!("y"));
         let config = Config::new(json!({}), Arc::new(Clock::system()));
-        let parts = retriever.request_parts(&Arc::new(slice), token.as_ref(), &config)?;
+        let parts = retriever.request_parts(&Arc::new(slice), token.as_ref(), None, &config)?;
         Ok(parts.params.into())
     }
 
