@@ -1,6 +1,6 @@
 //! A run as an iterator of records, for programs that embed the engine.
 //!
-//! In: what [`run`](super::run) takes. Out: records as they come, from a thread of its own by a
+//! In: what [`run`] takes. Out: records as they come, from a thread of its own by a
 //! bounded channel: whoever takes them slowly is read for slowly.
 
 use super::{Options, Session, run};
