@@ -343,10 +343,11 @@ mod tests {
         quiet.open(&partition("a"), 1);
         read(&mut quiet, "a", None);
         quiet.finish(end(true));
+        // It went back by the three seconds of the last run, to the day before.
         assert_eq!(
             Value::Object(quiet.state()),
             json!({"use_global_cursor": false,
-                "states": [{"partition": {"id": "a"}, "cursor": {"at": "2025-01-05"}}],
+                "states": [{"partition": {"id": "a"}, "cursor": {"at": "2025-01-04"}}],
                 "state": {"at": "2025-01-05"}, "lookback_window": 3, "parent_state": {}})
         );
     }
