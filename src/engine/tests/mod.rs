@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod incremental;
 mod pages;
 mod parents;
 mod random;
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::component::source::DeclarativeSource;
 use crate::http::{Headers, Request, Response, Secrets, TransportError};
 use crate::manifest::{self, Manifest, Node};
+use crate::message::{ConfiguredCatalog, InputState};
 use crate::plan::Planner;
 use crate::template::Config;
 
@@ -40,6 +42,7 @@ pub(super) struct Stream {
     pub(super) name: String,
     requester: String,
     retriever: String,
+    cursor: String,
 }
 
 /// A stream of `https://h.example/NAME`, whose records are the list `data`.
@@ -48,6 +51,7 @@ pub(super) fn stream(name: &str) -> Stream {
         name: name.to_owned(),
         requester: String::new(),
         retriever: String::new(),
+        cursor: String::new(),
     }
 }
 
@@ -64,6 +68,11 @@ impl Stream {
         self
     }
 
+    pub(super) fn since(mut self, cursor: &str) -> Self {
+        self.cursor = format!(", incremental_sync: {cursor}");
+        self
+    }
+
     pub(super) fn asking(mut self, requester: &str) -> Self {
         self.requester.push_str(&format!(", {requester}"));
         self
@@ -75,12 +84,13 @@ impl Stream {
             name,
             requester,
             retriever,
+            cursor,
         } = self;
         format!(
             "{{type: DeclarativeStream, name: {name}, retriever: {{type: SimpleRetriever, \
              requester: {{type: HttpRequester, url_base: \"https://h.example\", path: \"/{name}\"{requester}}}, \
              record_selector: {{type: RecordSelector, extractor: {{type: DpathExtractor, field_path: [data]}}}}\
-             {retriever}}}}}"
+             {retriever}}}{cursor}}}"
         )
     }
 }
@@ -113,6 +123,16 @@ pub(super) fn under(field: &str, parents: &[&Stream]) -> String {
 
 /// The plan of `selected` out of `streams`.
 pub(super) fn plan_of(streams: &[&Stream], selected: &[&str], config: &Value) -> Plan {
+    plan_from(streams, selected, config, json!([]))
+}
+
+/// The plan of `selected` out of `streams`, from a state on.
+pub(super) fn plan_from(
+    streams: &[&Stream],
+    selected: &[&str],
+    config: &Value,
+    state: Value,
+) -> Plan {
     let items: String = streams
         .iter()
         .map(|s| format!("  - {}\n", s.yaml()))
@@ -124,7 +144,9 @@ pub(super) fn plan_of(streams: &[&Stream], selected: &[&str], config: &Value) ->
     let source: DeclarativeSource = manifest::decode(manifest.root()).unwrap();
     let config = Config::new(config.clone(), Arc::new(Clock::new(Some(0), 0.0)));
     let none = |_: &str| Err(io::ErrorKind::NotFound.into());
-    let mut planner = Planner::new(&config, &none);
+    let state = InputState::from_value(state).unwrap();
+    let catalog = ConfiguredCatalog::default();
+    let mut planner = Planner::new(&config, &none).going_on(state, &catalog);
     for stream in source.streams() {
         let name = stream.get("name").and_then(Node::as_str);
         if name.is_some_and(|name| selected.contains(&name)) {
@@ -215,6 +237,8 @@ pub(super) struct Ran {
     pub(super) outcome: io::Result<Outcome>,
     /// Messages, a line each; records a line each too.
     pub(super) told: Vec<String>,
+    /// States in order, each with the number of messages before it.
+    pub(super) states: Vec<(String, usize, Value)>,
     /// Requests by path and query, in the order in which they were sent.
     pub(super) asked: Vec<String>,
 }
@@ -260,22 +284,27 @@ impl Scene {
             let config = Config::new(scene.config, scene.clock);
             let secrets = Secrets::default();
             let session = Session::new(config, Arc::new(transport), secrets, scene.cancel);
-            let mut told = Vec::new();
+            let (mut told, mut states) = (Vec::new(), Vec::new());
             let outcome = run(plan, Arc::new(session), &scene.options, &mut |message| {
                 if told.len() >= scene.room {
                     return Err(io::ErrorKind::StorageFull.into());
                 }
+                if let Message::State(state) = &message {
+                    let content = state.state.clone().into();
+                    states.push((state.stream.to_string(), told.len(), content));
+                }
                 told.extend(lines(&message));
                 Ok(())
             });
-            let _ = sender.send((outcome, told));
+            let _ = sender.send((outcome, told, states));
         });
         match ended.recv_timeout(HANGS) {
-            Ok((outcome, told)) => {
+            Ok((outcome, told, states)) => {
                 let asked = asked.lock().unwrap().clone();
                 Ran {
                     outcome,
                     told,
+                    states,
                     asked,
                 }
             }
@@ -329,6 +358,12 @@ impl Ran {
             .filter(of)
             .filter_map(|line| line.get(stream.len() + 1..))
             .collect()
+    }
+
+    /// The last state of `stream`.
+    pub(super) fn state(&self, stream: &str) -> &Value {
+        let last = self.states.iter().rev().find(|(name, ..)| name == stream);
+        &last.unwrap().2
     }
 
     /// What became of `stream`.
