@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::{Failure, say};
 use super::flags;
@@ -127,6 +127,15 @@ impl Opened {
 
     /// Plans the streams for which `wanted` holds.
     pub(super) fn plan(&self, wanted: &dyn Fn(&str) -> bool) -> Planned {
+        self.plan_with(wanted, &|_| None)
+    }
+
+    /// The same with the configured catalog's schema of each stream.
+    pub(super) fn plan_with(
+        &self,
+        wanted: &dyn Fn(&str) -> bool,
+        schema: &dyn Fn(&str) -> Option<Value>,
+    ) -> Planned {
         let read = |path: &str| self.read(path);
         let mut planner = Planner::new(&self.config, &read);
         let mut broken = Vec::new();
@@ -134,8 +143,14 @@ impl Opened {
             if !wanted(&name) {
                 continue;
             }
-            if let Err(mistakes) = planner.select(&node) {
-                broken.push(Broken { name, mistakes });
+            match planner.select(&node) {
+                Err(mistakes) => broken.push(Broken { name, mistakes }),
+                Ok(index) => {
+                    if let Some(schema) = schema(&name) {
+                        let columns = schema.get("properties").cloned();
+                        planner.set_columns(index, columns.unwrap_or_else(|| json!({})));
+                    }
+                }
             }
         }
         Planned {

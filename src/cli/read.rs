@@ -55,7 +55,9 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         cancel,
     )?;
     let mut output = protocol(&opened.source.settings.clock);
-    let Planned { plan, broken } = opened.plan(&|name| catalog.get(name).is_some());
+    let Planned { plan, broken } = opened.plan_with(&|name| catalog.get(name).is_some(), &|name| {
+        catalog.get(name).map(|it| it.stream.json_schema.clone())
+    });
     opened.tell(&broken);
     for stream in &broken {
         stream_failure(&mut output, &stream.name, &stream.message())?;

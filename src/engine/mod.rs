@@ -7,6 +7,7 @@
 //! earlier page of its own partition, whose holder waits for the channel only; never for another
 //! partition.
 
+mod chunks;
 mod error;
 mod exchange;
 mod partitions;
@@ -18,6 +19,7 @@ mod stats;
 mod turn;
 mod worker;
 
+use chunks::Chunks;
 pub use error::ReadError;
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
@@ -122,6 +124,8 @@ struct Shared {
     session: Arc<Session>,
     schedule: Schedule,
     stats: Vec<Arc<StreamStats>>,
+    /// The chunks of properties that each stream asks for, once they are known.
+    chunks: Vec<Chunks>,
     events: SyncSender<Event>,
     options: Options,
 }
@@ -173,6 +177,7 @@ pub fn run(
     let shared = Arc::new(Shared {
         schedule: Schedule::new(&plan, policy, workers)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
+        chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
         events: sender,
         options: options.clone(),
         session,

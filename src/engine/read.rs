@@ -1,6 +1,7 @@
 //! The read of one partition, as a value: whoever holds it may ask for its next page.
 
 use super::turn::Turns;
+use crate::component::retriever::PageSize;
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -21,6 +22,10 @@ pub(super) struct PartitionRead {
     pub(super) turns: Arc<Turns>,
     /// Times the pagination was started again at the error handler's word.
     pub(super) resets: u32,
+    /// Records since the pagination started.
+    pub(super) records: u64,
+    /// The page size, when the API wanted a smaller one.
+    pub(super) size: PageSize,
     repeats: Repeats,
 }
 
@@ -33,6 +38,8 @@ impl PartitionRead {
             page: 0,
             turns: Arc::default(),
             resets: 0,
+            records: 0,
+            size: PageSize::default(),
             repeats: Repeats::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! What each worker thread does: take a read, bring its next page, hand its records on.
 
+use super::chunks::Gathered;
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::read::PartitionRead;
@@ -8,6 +9,7 @@ use crate::component::ComponentError;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
+use crate::component::retriever::{PaginationReset, SimpleRetriever};
 use crate::http::Response;
 use crate::message::{Data, StreamSlice};
 use crate::plan::StreamNode;
@@ -16,8 +18,10 @@ use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// How often the pagination of one partition may start again before it is called a loop.
-const RESET_LIMIT: u32 = 10;
+/// How often the pagination of one partition may start before it is called a loop.
+///
+/// As airbyte-cdk 7.39.1, `pagination_tracker.py`.
+const START_LIMIT: u32 = 2;
 
 /// A page that came, and what it was asked for with.
 struct Around<'a> {
@@ -25,6 +29,7 @@ struct Around<'a> {
     page: &'a Page,
     slice: &'a Arc<StreamSlice>,
     token: Option<&'a Value>,
+    page_size: Option<i64>,
 }
 
 /// What was selected from a page.
@@ -94,23 +99,38 @@ impl Shared {
             self.send(Event::Started { stream });
             read.token = initial_token(paginator, config)?;
         }
-        let response = match self.exchange(stream, retriever, &read)? {
+        let chunks = self.chunks(stream, retriever, &read.slice)?;
+        let (request_slice, earlier) = match chunks.split_last() {
+            Some((last, earlier)) => (last, earlier),
+            None => (&read.slice, &[][..]),
+        };
+        let mut gathered = Gathered::of(retriever);
+        for slice in earlier {
+            if let Answer::Page(response) = self.exchange(stream, retriever, slice, &read)? {
+                gathered.add(self.selected(node, slice, response)?);
+            }
+        }
+        let answer = self.exchange(stream, retriever, request_slice, &read)?;
+        let page_size = read.size.reduced;
+        let response = match answer {
             Answer::Page(response) => response,
-            Answer::Nothing => return Ok(()),
-            Answer::Reset => {
-                read.resets += 1;
-                if read.resets > RESET_LIMIT {
-                    return Err(ReadError::system(format!(
-                        "the pagination was started again {RESET_LIMIT} times, and never came to its end"
-                    )));
+            Answer::Nothing => {
+                if let Some(_turn) = read.turns.wait(read.page) {
+                    self.hand_out(node, stream, gathered.finish());
                 }
-                *handed_on = true;
-                let token = initial_token(paginator, config)?;
-                drop(read.turns.wait(read.page));
-                self.schedule.resume(read.after(token));
                 return Ok(());
             }
+            Answer::Reset => {
+                drop(read.turns.wait(read.page));
+                return self.start_again(read, paginator, handed_on);
+            }
+            Answer::Smaller(rejection) => {
+                return self.shrink(read, retriever, rejection.as_deref(), handed_on);
+            }
         };
+        if let Some(reduction) = retriever.page_size_reduction() {
+            reduction.succeeded(&mut read.size);
+        }
         if read.goes_round(&response.body) {
             return Err(self.loop_error(&read));
         }
@@ -132,8 +152,11 @@ impl Shared {
             page: &page,
             slice: &slice,
             token: token.as_ref(),
+            page_size,
         };
+        let limit = (retriever.pagination_reset()).and_then(PaginationReset::limit);
         if self.options.read_ahead
+            && limit.is_none()
             && !paginator.is_some_and(|paginator| paginator.get().needs_records())
         {
             match self.next_token(paginator, &around, None) {
@@ -163,6 +186,7 @@ impl Shared {
         } else {
             (Selection::default(), None)
         };
+        let selection = gathered.with(selection);
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
@@ -181,11 +205,61 @@ impl Shared {
         if let Some(error) = select_error.or(token_error) {
             return Err(error.into());
         }
+        if let Some(read) = &mut read {
+            read.records += seen.selected;
+        }
+        let limited = |read: &PartitionRead| limit.is_some_and(|limit| read.records >= limit);
+        if let Some(read) = read.take_if(|read| limited(read)) {
+            return self.start_again(read, paginator, handed_on);
+        }
         if let Some(read) = read
             && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
             self.schedule.resume(read.after(Some(next)));
             *handed_on = true;
+        }
+        Ok(())
+    }
+
+    /// Asks for the first page again.
+    fn start_again(
+        &self,
+        mut read: PartitionRead,
+        paginator: Option<&Paginator>,
+        handed_on: &mut bool,
+    ) -> Result<(), ReadError> {
+        read.resets += 1;
+        if read.resets >= START_LIMIT {
+            return Err(ReadError::system(format!(
+                "the pagination was started {START_LIMIT} times, and did not come to its end"
+            )));
+        }
+        read.records = 0;
+        let token = initial_token(paginator, &self.session.config)?;
+        *handed_on = true;
+        self.schedule.resume(read.after(token));
+        Ok(())
+    }
+
+    /// Asks for the same page again with fewer records, after a wait.
+    fn shrink(
+        &self,
+        mut read: PartitionRead,
+        retriever: &SimpleRetriever,
+        rejection: Option<&str>,
+        handed_on: &mut bool,
+    ) -> Result<(), ReadError> {
+        let (Some(reduction), Some(paginator)) =
+            (retriever.page_size_reduction(), retriever.paginator())
+        else {
+            return Err(ReadError::system("no `page_size_reduction` is declared"));
+        };
+        let configured = paginator.get().page_size(&self.session.config)?;
+        let wait = reduction.reduce(&mut read.size, configured, rejection)?;
+        self.stats[read.stream].retries.add(1);
+        if self.session.gate.sleep(wait).is_ok() {
+            *handed_on = true;
+            self.schedule.resume(read);
         }
         Ok(())
     }
@@ -206,6 +280,7 @@ impl Shared {
             last_page_size: seen.map_or(0, |seen| seen.selected),
             read: seen.map_or(0, |seen| seen.read),
             last_record: seen.and_then(|seen| seen.last.as_ref()),
+            page_size: around.page_size,
             config: &self.session.config,
             slice: around.slice,
         };

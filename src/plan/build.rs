@@ -57,6 +57,11 @@ impl<'a> Planner<'a> {
         Ok(index)
     }
 
+    /// Says what the configured catalog's schema of the stream with `index` holds.
+    pub fn set_columns(&mut self, index: usize, columns: Value) {
+        self.plan.nodes[index].columns = Some(columns);
+    }
+
     /// The plan of all streams selected, without the parents of streams that could not be planned.
     #[must_use]
     pub fn finish(mut self) -> Plan {
@@ -115,6 +120,9 @@ impl<'a> Planner<'a> {
         let Stream::DeclarativeStream(stream) = stream;
         let Retriever::SimpleRetriever(retriever) = stream.retriever();
         let mut failures = Vec::new();
+        if let Err(error) = retriever.check(self.config) {
+            failures.push(StreamFailure::Component(error));
+        }
         let mut inputs = Vec::new();
         for router in retriever.partition_routers() {
             match router {
@@ -172,6 +180,7 @@ impl<'a> Planner<'a> {
             name: stream.name().into(),
             stream,
             schema,
+            columns: None,
             selected: false,
             inputs,
             children: Vec::new(),
