@@ -47,6 +47,12 @@ impl Clock {
         }
     }
 
+    /// Whether the clock stands, and moves on with waits only.
+    #[must_use]
+    pub fn stands_still(&self) -> bool {
+        self.fixed.load(Ordering::Relaxed) != i64::MIN
+    }
+
     /// Now, as templates format it.
     #[must_use]
     pub fn now_utc(&self) -> chrono::DateTime<chrono::Utc> {

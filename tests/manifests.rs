@@ -31,7 +31,6 @@ fn records(lines: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "waits for the engine"]
 fn each_gives_its_records_without_a_network() {
     for name in NAMES {
         let run = Command::new(env!("CARGO_BIN_EXE_lowcode"))

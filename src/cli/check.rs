@@ -6,13 +6,15 @@ use clap::Args;
 
 use super::error::{Failure, Outcome, say};
 use super::flags;
-use super::open::{Opened, Planned, open, wrong_manifest};
+use super::open::{Broken, Opened, Planned, open, wrong_manifest};
 use super::read::protocol;
 use super::signals;
-use crate::component::source::Check;
+use crate::component::source::{Check, CheckDynamicStream, CheckStream};
 use crate::engine::{self, Options};
+use crate::manifest::Node;
 use crate::message::{CheckStatus, ConnectionStatus, Message};
 use crate::output::Output as _;
+use crate::plan::{Offer, OfferedStream};
 
 const EXAMPLES: &str = "Examples:
   lowcode check asana.yaml --config config.yaml
@@ -42,11 +44,21 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         cancel,
     )?;
     let mut output = protocol(&opened.source.settings.clock);
-    let result = check(&opened)?;
+    let check = (opened.declared.check())
+        .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
+    let config = check.config(opened.config.json());
+    let opened = opened.with_config(config);
+    let verdict = match &check {
+        Check::CheckStream(check) => named_streams(&opened, check)?,
+        Check::CheckDynamicStream(check) => first_streams(&opened, check)?,
+    };
+    let result = verdict.unwrap_or(Verdict::Fine);
     opened.finish()?;
     let message = match &result {
         Verdict::Fine => None,
         Verdict::Interrupted => return Ok(Outcome::Interrupted),
+        // Drawn already, with its place.
+        Verdict::Refused(message) => Some(message.clone()),
         Verdict::Wrong(message) => {
             say(&format!("check failed: {message}"));
             Some(message.clone())
@@ -62,6 +74,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     output.finish()?;
     Ok(match result {
         Verdict::Fine => Outcome::Done,
+        Verdict::Refused(_) => Outcome::Refused,
         _ => Outcome::Failed,
     })
 }
@@ -70,54 +83,131 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
 enum Verdict {
     Fine,
     Wrong(String),
+    /// The manifest's part for the stream is wrong.
+    Refused(String),
     Interrupted,
 }
 
-fn check(opened: &Opened) -> Result<Verdict, Failure> {
-    let names = opened.stream_names();
-    let Check::CheckStream(check) = (opened.declared.check())
-        .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
-    let wanted = check
-        .stream_names(opened.config.json())
-        .map_err(Failure::wrong)?;
-    for name in wanted {
-        if !names.contains(&name) {
-            return Ok(Verdict::Wrong(format!(
+/// Reads the streams that a `CheckStream` names; gives the first bad verdict.
+fn named_streams(opened: &Opened, check: &CheckStream) -> Result<Option<Verdict>, Failure> {
+    let wanted = match check.stream_names(opened.config.json()) {
+        Ok(wanted) => wanted,
+        Err(message) => return Ok(Some(Verdict::Wrong(message))),
+    };
+    let with_dynamic = !check.dynamic_streams().is_empty();
+    let offer = opened.offer((!with_dynamic).then_some(wanted.as_slice()));
+    if let Some(verdict) = unoffered(opened, &offer) {
+        return Ok(Some(verdict));
+    }
+    for name in &wanted {
+        let Some(stream) = offer.streams.iter().find(|stream| stream.name == *name) else {
+            return Ok(Some(Verdict::Wrong(format!(
                 "`check` names the stream `{name}`, which the manifest has not; its streams are: {}",
-                names.join(", ")
-            )));
-        }
-        let Planned { plan, broken } = opened.plan(&|stream| stream == name);
-        opened.tell(&broken);
-        if let Some(stream) = broken.first() {
-            return Ok(Verdict::Wrong(format!(
-                "stream `{name}`: {}",
-                stream.message()
-            )));
-        }
-        let options = Options {
-            probe: true,
-            read_ahead: false,
-            ..Options::default()
+                offer.names().join(", ")
+            ))));
         };
-        let session = Arc::clone(&opened.session);
-        let outcome = engine::run(plan, session, &options, &mut |_| Ok(()))?;
-        if outcome.cancelled {
-            return Ok(Verdict::Interrupted);
-        }
-        let stream = outcome.streams.iter().find(|stream| stream.selected);
-        if let Some(error) = stream.and_then(|stream| stream.errors.first()) {
-            return Ok(Verdict::Wrong(format!(
-                "stream `{name}`: {}",
-                error.message
-            )));
-        }
-        // The reference calls a stream without a partition unavailable (`default_stream.py`).
-        if stream.is_some_and(|stream| stream.stats.partitions.get() == 0 && stream.finished) {
-            return Ok(Verdict::Wrong(format!(
-                "stream `{name}` has nothing to read: its parents have no records"
-            )));
+        if let Some(verdict) = probe(opened, stream)? {
+            return Ok(Some(verdict));
         }
     }
-    Ok(Verdict::Fine)
+    for wanted in check.dynamic_streams() {
+        let name = &wanted.dynamic_stream_name;
+        if !dynamic_names(opened).contains(name) {
+            return Ok(Some(Verdict::Wrong(format!(
+                "`check` names the dynamic stream `{name}`, which the manifest has not"
+            ))));
+        }
+        let made = (offer.streams.iter())
+            .filter(|stream| stream.origin.as_deref() == Some(name.as_str()))
+            .take(wanted.stream_count.unwrap_or(usize::MAX));
+        for stream in made {
+            if let Some(verdict) = probe(opened, stream)? {
+                return Ok(Some(verdict));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn dynamic_names(opened: &Opened) -> Vec<String> {
+    let dynamic = opened.declared.dynamic_streams().enumerate();
+    let name = |(index, node): (usize, &Node)| match node.get("name").and_then(Node::as_str) {
+        Some(name) => name.to_owned(),
+        None => format!("dynamic_stream_{index}"),
+    };
+    dynamic.map(name).collect()
+}
+
+/// Reads as many streams as a `CheckDynamicStream` says; gives the first bad verdict.
+fn first_streams(opened: &Opened, check: &CheckDynamicStream) -> Result<Option<Verdict>, Failure> {
+    let offer = opened.offer(None);
+    if let Some(verdict) = unoffered(opened, &offer) {
+        return Ok(Some(verdict));
+    }
+    if !check.use_check_availability.unwrap_or(true) {
+        return Ok(None);
+    }
+    let count = usize::try_from(check.stream_count).unwrap_or(0);
+    for stream in offer.streams.iter().take(count) {
+        if let Some(verdict) = probe(opened, stream)? {
+            return Ok(Some(verdict));
+        }
+    }
+    Ok(None)
+}
+
+/// What is wrong with an offer as a whole.
+fn unoffered(opened: &Opened, offer: &Offer) -> Option<Verdict> {
+    let broken: Vec<Broken> = offer.broken.iter().cloned().map(Broken::from).collect();
+    opened.tell(&broken);
+    match broken.first() {
+        Some(stream) => Some(Verdict::Wrong(format!(
+            "streams of `{}`: {}",
+            stream.name,
+            stream.message()
+        ))),
+        None if offer.streams.is_empty() => {
+            Some(Verdict::Wrong("there is no stream to read".to_owned()))
+        }
+        None => None,
+    }
+}
+
+/// Reads the first record of a stream; gives what is wrong.
+fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Failure> {
+    let name = &stream.name;
+    let offer = Offer {
+        streams: vec![stream.clone()],
+        broken: Vec::new(),
+    };
+    let Planned { plan, broken } = opened.plan(offer, &|_| true);
+    opened.tell(&broken);
+    if let Some(stream) = broken.first() {
+        return Ok(Some(Verdict::Refused(format!(
+            "stream `{name}`: {}",
+            stream.message()
+        ))));
+    }
+    let options = Options {
+        probe: true,
+        read_ahead: false,
+        ..Options::default()
+    };
+    let session = Arc::clone(&opened.session);
+    let outcome = engine::run(plan, session, &options, &mut |_| Ok(()))?;
+    if outcome.cancelled {
+        return Ok(Some(Verdict::Interrupted));
+    }
+    let read = outcome.streams.iter().find(|stream| stream.selected);
+    if let Some(error) = read.and_then(|stream| stream.errors.first()) {
+        let message = format!("stream `{name}`: {}", error.message);
+        return Ok(Some(Verdict::Wrong(message)));
+    }
+    // The reference calls a stream without a partition unavailable (`default_stream.py`).
+    if read.is_some_and(|stream| stream.stats.partitions.get() == 0 && stream.finished) {
+        return Ok(Some(Verdict::Wrong(format!(
+            "stream `{name}` has nothing to read: its parents have no records"
+        ))));
+    }
+    Ok(None)
 }

@@ -37,23 +37,26 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         cancel,
     )?;
     let mut output = protocol(&opened.source.settings.clock);
-    let Planned { plan, broken } = opened.plan(&|_| true);
+    let offer = opened.offer(None);
+    let names: Vec<String> = offer.names().into_iter().map(str::to_owned).collect();
+    let Planned { plan, broken } = opened.plan(offer, &|_| true);
     opened.tell(&broken);
     let mut streams = Vec::new();
     for node in plan.nodes.iter().filter(|node| node.selected) {
         let schema = node
             .stream
             .schema(&opened.config, &|path| opened.read(path));
-        streams.push(node.stream.catalog_entry(schema.map_err(Failure::wrong)?));
+        let entry = schema.and_then(|schema| node.stream.catalog_entry(schema, &opened.config));
+        streams.push(entry.map_err(Failure::wrong)?);
     }
-    let names = opened.stream_names();
     streams.sort_by_key(|stream| names.iter().position(|name| *name == stream.name));
     opened.finish()?;
+    let outcome = match (broken.is_empty(), streams.is_empty()) {
+        (true, _) => Outcome::Done,
+        (false, true) => Outcome::Refused,
+        (false, false) => Outcome::Failed,
+    };
     output.write(&Message::Catalog(Catalog { streams }))?;
     output.finish()?;
-    Ok(if broken.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Failed
-    })
+    Ok(outcome)
 }

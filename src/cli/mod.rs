@@ -15,11 +15,12 @@ mod protocol;
 mod read;
 mod report;
 mod run;
-mod secrets;
+pub(crate) mod secrets;
 mod settings;
 mod signals;
 mod source;
 mod spec;
+mod trace;
 mod validate_config;
 
 use std::ffi::OsString;

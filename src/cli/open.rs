@@ -8,16 +8,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::error::{Failure, say};
 use super::flags;
 use super::network::Network;
 use super::source::Source;
-use crate::component::source::{DeclarativeSource, StreamNode};
+use super::trace::Traced;
+use crate::component::resolver::ComponentValues;
+use crate::component::source::DeclarativeSource;
 use crate::engine::{self, Session};
 use crate::manifest::{self, Manifest};
-use crate::plan::{Plan, Planner, StreamFailure};
+use crate::message::{ConfiguredCatalog, Data, InputState};
+use crate::plan::{Offer, OfferedStream, Plan, Planner, StreamFailure};
 use crate::template::Config;
 
 /// All that a verb works with.
@@ -52,12 +55,15 @@ pub(super) fn open(
         None => declared_threads(&declared, &source.manifest, &config)?,
     };
     let network = Network::open(archive, replayed, &source, page, threads)?;
-    let session = Session::new(
-        config.clone(),
-        Arc::clone(&network.transport),
-        network.secrets.clone(),
-        cancel,
-    );
+    let mut transport = Arc::clone(&network.transport);
+    if flags.debug {
+        let secrets = network.secrets.clone();
+        transport = Arc::new(Traced {
+            inner: transport,
+            secrets,
+        });
+    }
+    let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
     Ok(Opened {
         session: Arc::new(session),
         source,
@@ -98,6 +104,12 @@ pub(super) struct Broken {
     pub(super) mistakes: Vec<StreamFailure>,
 }
 
+impl From<(String, Vec<StreamFailure>)> for Broken {
+    fn from((name, mistakes): (String, Vec<StreamFailure>)) -> Self {
+        Self { name, mistakes }
+    }
+}
+
 impl Broken {
     /// The mistakes in one line.
     pub(super) fn message(&self) -> String {
@@ -110,13 +122,36 @@ impl Broken {
 }
 
 impl Opened {
-    /// The names of all streams, in the manifest's order.
-    pub(super) fn stream_names(&self) -> Vec<String> {
-        self.declared
-            .streams()
-            .into_iter()
-            .map(|stream| stream.name)
-            .collect()
+    /// The same with another config.
+    pub(super) fn with_config(mut self, config: Value) -> Self {
+        self.config = Config::new(config, Arc::clone(self.config.clock()));
+        self.session = Arc::new(self.session.with_config(self.config.clone()));
+        self
+    }
+
+    /// The streams on offer: all of them, or, where all of those `asked` for stand in the manifest
+    /// itself, only these; then no API is asked for the names of others.
+    pub(super) fn offer(&self, asked: Option<&[String]>) -> Offer {
+        let mut offer = Offer::fixed(&self.declared, &self.config);
+        let names = offer.names();
+        let known = |asked: &[String]| asked.iter().all(|name| names.contains(&name.as_str()));
+        if !asked.is_some_and(known) {
+            offer.extend(self.dynamic_offer());
+        }
+        offer
+    }
+
+    /// The streams that are made of templates.
+    pub(super) fn dynamic_offer(&self) -> Offer {
+        let read = |path: &str| self.read(path);
+        Offer::dynamic(&self.declared, &self.config, &mut |node| {
+            let records = engine::fetch(node, &self.session, &read, false)?;
+            let values = |(slice, record): (_, Data)| ComponentValues {
+                values: record.to_value(),
+                slice: Some(slice),
+            };
+            Ok(records.into_iter().map(values).collect())
+        })
     }
 
     /// Reads a file by its path relative to the manifest.
@@ -125,34 +160,32 @@ impl Opened {
         std::fs::read(folder.unwrap_or(Path::new("")).join(path))
     }
 
-    /// Plans the streams for which `wanted` holds.
-    pub(super) fn plan(&self, wanted: &dyn Fn(&str) -> bool) -> Planned {
-        self.plan_with(wanted, &|_| None)
+    /// Plans the streams of `offer` for which `wanted` holds.
+    pub(super) fn plan(&self, offer: Offer, wanted: &dyn Fn(&str) -> bool) -> Planned {
+        let (state, catalog) = (InputState::default(), ConfiguredCatalog::default());
+        self.plan_from(offer, wanted, state, &catalog)
     }
 
-    /// The same with the configured catalog's schema of each stream.
-    pub(super) fn plan_with(
+    /// Plans the streams of `offer` for which `wanted` holds, from a state on.
+    pub(super) fn plan_from(
         &self,
+        offer: Offer,
         wanted: &dyn Fn(&str) -> bool,
-        schema: &dyn Fn(&str) -> Option<Value>,
+        state: InputState,
+        catalog: &ConfiguredCatalog,
     ) -> Planned {
         let read = |path: &str| self.read(path);
-        let mut planner = Planner::new(&self.config, &read);
+        let mut planner = Planner::new(&self.config, &read).going_on(state, catalog);
         let mut broken = Vec::new();
-        for StreamNode { name, node } in self.declared.streams() {
+        for OfferedStream { name, node, .. } in offer.streams {
             if !wanted(&name) {
                 continue;
             }
-            match planner.select(&node) {
-                Err(mistakes) => broken.push(Broken { name, mistakes }),
-                Ok(index) => {
-                    if let Some(schema) = schema(&name) {
-                        let columns = schema.get("properties").cloned();
-                        planner.set_columns(index, columns.unwrap_or_else(|| json!({})));
-                    }
-                }
+            if let Err(mistakes) = planner.select(&node) {
+                broken.push(Broken { name, mistakes });
             }
         }
+        broken.extend(offer.broken.into_iter().map(Broken::from));
         Planned {
             plan: planner.finish(),
             broken,

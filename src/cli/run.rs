@@ -12,7 +12,7 @@ use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
 use super::settings::variable;
 use super::signals;
-use crate::clock::monotonic;
+use crate::clock::{Clock, monotonic};
 use crate::engine::{self, Options, StreamOutcome};
 use crate::message::Message;
 use crate::output::{JsonlOutput, Output as _};
@@ -51,23 +51,31 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         "read",
         cancel,
     )?;
-    let names = opened.stream_names();
-    if let Some(unknown) = flags.stream.iter().find(|name| !names.contains(name)) {
+    let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
+    let offer = opened.offer(asked);
+    let names = offer.names();
+    if let Some(unknown) = flags
+        .stream
+        .iter()
+        .find(|name| !names.contains(&name.as_str()))
+    {
+        let broken: Vec<Broken> = offer.broken.iter().cloned().map(Broken::from).collect();
+        opened.tell(&broken);
         return Err(Failure::wrong(format!("there is no stream `{unknown}`"))
             .hint(format!("the manifest's streams are: {}", names.join(", "))));
     }
     let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
-    let Planned { plan, broken } = opened.plan(&wanted);
+    let Planned { plan, broken } = opened.plan(offer, &wanted);
     opened.tell(&broken);
     let options = Options {
         workers: opened.workers(),
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
-        probe: false,
+        ..Options::default()
     };
     let began = monotonic();
     let mut output = JsonlOutput::new(io::stdout().lock());
-    let mut told = HashSet::new();
+    let mut told = Told::default();
     let result = engine::run(
         plan,
         Arc::clone(&opened.session),
@@ -85,25 +93,39 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let outcome = result?;
     finished?;
     recorded?;
+    if outcome.streams.is_empty() {
+        return Ok(ending(&outcome, &broken));
+    }
     let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
     report::print(
-        &reports(&outcome, &broken),
+        &reports(&outcome, &broken, &opened.source.settings.clock),
         began.elapsed().as_secs_f64(),
         columns,
     );
     Ok(ending(&outcome, &broken))
 }
 
-/// Tells a stream's failure on standard error, each text once.
-fn tell(failure: &crate::message::Failure, told: &mut HashSet<String>) {
-    let text = failure
-        .internal_message
-        .as_ref()
-        .unwrap_or(&failure.message);
-    if told.insert(text.clone()) {
+/// The failures that were told.
+#[derive(Default)]
+struct Told {
+    texts: HashSet<String>,
+    streams: HashSet<Arc<str>>,
+}
+
+/// Tells a stream's failure on standard error: each text once, and nothing that follows from a
+/// parent's failure that was told.
+fn tell(failure: &crate::message::Failure, told: &mut Told) {
+    let follows = |parent: &Arc<str>| told.streams.contains(parent);
+    if failure.parent.as_ref().is_some_and(follows) {
+        return;
+    }
+    let text = failure.internal_message.as_ref();
+    let text = text.unwrap_or(&failure.message);
+    if told.texts.insert(text.clone()) {
         let stream = failure.stream.as_deref().unwrap_or_default();
         say(&format!("error: stream `{stream}`: {text}"));
     }
+    told.streams.extend(failure.stream.clone());
 }
 
 /// What the exit code says of a run.
@@ -115,15 +137,19 @@ pub(super) fn ending(outcome: &engine::Outcome, broken: &[Broken]) -> Outcome {
         .streams
         .iter()
         .any(|stream| !stream.errors.is_empty());
-    if failed || !broken.is_empty() {
+    if outcome.streams.is_empty() && !broken.is_empty() {
+        Outcome::Refused
+    } else if failed || !broken.is_empty() {
         Outcome::Failed
     } else {
         Outcome::Done
     }
 }
 
-fn reports(outcome: &engine::Outcome, broken: &[Broken]) -> Vec<StreamReport> {
-    let mut reports: Vec<StreamReport> = outcome.streams.iter().map(stream_report).collect();
+fn reports(outcome: &engine::Outcome, broken: &[Broken], clock: &Clock) -> Vec<StreamReport> {
+    let streams = outcome.streams.iter();
+    let mut reports: Vec<StreamReport> =
+        streams.map(|stream| stream_report(stream, clock)).collect();
     reports.extend(broken.iter().map(|stream| StreamReport {
         name: stream.name.clone(),
         status: "not readable".to_owned(),
@@ -132,7 +158,7 @@ fn reports(outcome: &engine::Outcome, broken: &[Broken]) -> Vec<StreamReport> {
     reports
 }
 
-fn stream_report(stream: &StreamOutcome) -> StreamReport {
+fn stream_report(stream: &StreamOutcome, clock: &Clock) -> StreamReport {
     let stats = &stream.stats;
     let status = match (stream.errors.len(), stream.finished) {
         (0, true) if !stream.selected => "done, for its children",
@@ -160,11 +186,11 @@ fn stream_report(stream: &StreamOutcome) -> StreamReport {
             notes.push(format!("{count} {what}"));
         }
     }
-    if !stats.waited().is_zero() {
-        notes.push(format!(
-            "{:.1} s of waits between tries",
-            stats.waited().as_secs_f64()
-        ));
+    // Of a replay, or with `--wait-scale 0`: none.
+    let waited = clock.scaled(stats.waited());
+    if !waited.is_zero() {
+        let seconds = waited.as_secs_f64();
+        notes.push(format!("{seconds:.1} s of waits between tries"));
     }
     StreamReport {
         name: stream.name.to_string(),

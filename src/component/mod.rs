@@ -5,6 +5,7 @@
 
 pub mod authenticator;
 pub mod backoff;
+pub mod cursor;
 pub mod decoder;
 pub mod dpath;
 mod error;
@@ -18,6 +19,7 @@ pub mod partition_router;
 mod placed;
 pub mod record_filter;
 pub mod requester;
+pub mod resolver;
 pub mod retriever;
 pub mod schema_loader;
 pub mod source;

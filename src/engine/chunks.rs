@@ -77,6 +77,8 @@ impl Shared {
             transformations: node.stream.transformations(),
             schema: node.schema.as_ref(),
             config: &self.session.config,
+            synced: None,
+            transform_first: false,
         };
         let selection = retriever.record_selector().select(&page, &selecting);
         selection.map_err(|error| error.error.into())

@@ -13,7 +13,7 @@ pub struct ReadError {
     /// Whose fault it is, in the protocol's words.
     pub failure_type: FailureType,
     /// The slice that was read, as JSON; empty where the stream has one partition only.
-    pub slice: String,
+    pub slice: Box<str>,
     /// Method and URL of the request, where there was one.
     pub request: Option<String>,
     /// Status of the last response, where there was one.
@@ -23,7 +23,7 @@ pub struct ReadError {
     /// The part of the manifest that decided: a response filter, a template.
     pub at: Option<Place>,
     /// What to do about it.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
 }
 
 impl ReadError {
@@ -36,7 +36,7 @@ impl ReadError {
         Self {
             message: message.into(),
             failure_type,
-            slice: String::new(),
+            slice: Box::default(),
             request: None,
             status: None,
             attempts: 0,
@@ -52,6 +52,23 @@ impl From<ComponentError> for ReadError {
             at: error.at,
             ..Self::new(error.message, error.failure_type)
         }
+    }
+}
+
+impl From<ReadError> for ComponentError {
+    /// Where something is read for the sake of another thing, which fails with it.
+    fn from(error: ReadError) -> Self {
+        let place = error.at.clone();
+        let mut message = error.message;
+        if let Some(request) = &error.request {
+            message = format!("{message} ({request})");
+        }
+        let made = match error.failure_type {
+            FailureType::ConfigError => Self::config(message),
+            FailureType::TransientError => Self::transient(message),
+            FailureType::SystemError => Self::system(message),
+        };
+        made.or_at(place.as_ref())
     }
 }
 

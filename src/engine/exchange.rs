@@ -17,6 +17,8 @@ pub(super) enum Answer {
     Page(Response),
     /// A response without records: the pagination ends here.
     Nothing,
+    /// The run was stopped while the request waited.
+    Stopped,
     /// The pagination starts again.
     Reset,
     /// The page is asked for again with fewer records; what the error handler says.
@@ -37,14 +39,15 @@ impl Shared {
         let requester = retriever.requester().get();
         let handler = requester.error_handler();
         let token = read.token.as_ref();
+        let cursor = self.plan.nodes[stream].stream.cursor();
         let size = read.size.reduced;
-        let parts = retriever.request_parts(slice, token, size, &session.config)?;
+        let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
         let mut request = requester.request(slice, token, parts, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
         loop {
             let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
-                return Ok(Answer::Nothing);
+                return Ok(Answer::Stopped);
             };
             stats.requests.add(1);
             tries.sent += 1;
@@ -90,11 +93,11 @@ impl Shared {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
-                return Ok(Answer::Nothing);
+                return Ok(Answer::Stopped);
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            let parts = retriever.request_parts(slice, token, size, &session.config)?;
+            let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
             request.headers = requester.request(slice, token, parts, session)?.headers;
         }
     }

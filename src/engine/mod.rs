@@ -7,12 +7,15 @@
 //! earlier page of its own partition, whose holder waits for the channel only; never for another
 //! partition.
 
+mod checkpoint;
 mod chunks;
 mod error;
 mod exchange;
+mod fetch;
 mod partitions;
 mod queue;
 mod read;
+mod records;
 mod schedule;
 mod session;
 mod stats;
@@ -21,21 +24,24 @@ mod worker;
 
 use chunks::Chunks;
 pub use error::ReadError;
+pub use fetch::{Kept, KeptRecord, fetch};
+pub use records::Records;
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
 
 use crate::clock::monotonic;
-use crate::message::{Data, Failure, Message, StreamState, StreamStatus};
+use crate::component::cursor::CursorValue;
+use crate::message::{Data, Failure, Level, Log, Message, StreamSlice, StreamState, StreamStatus};
 use crate::plan::Plan;
+use checkpoint::Checkpoints;
 use schedule::{Policy, Schedule};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// The one key of the state of a stream that has no cursor.
-const NO_CURSOR_STATE: &str = "__ab_no_cursor_state_message";
 /// Pages that wait for the output before the workers have to.
 const CHANNEL_BOUND: usize = 16;
 /// How long the calling thread waits for news before it looks whether it should stop.
@@ -55,6 +61,8 @@ pub struct Options {
     /// Ends at the first record of any selected stream, or after its first partition without one:
     /// what a check needs, with the fewest requests.
     pub probe: bool,
+    /// Where the records are kept, if they do not go to the output.
+    pub kept: Option<Kept>,
 }
 
 impl Default for Options {
@@ -64,6 +72,7 @@ impl Default for Options {
             limit: None,
             read_ahead: true,
             probe: false,
+            kept: None,
         }
     }
 }
@@ -105,6 +114,18 @@ enum Event {
         stream: usize,
         records: Vec<Data>,
     },
+    /// A partition is begun, in so many windows.
+    Opened {
+        stream: usize,
+        slice: Arc<StreamSlice>,
+        windows: usize,
+    },
+    /// A window was read to its end, and its records have gone before.
+    Closed {
+        stream: usize,
+        slice: Arc<StreamSlice>,
+        latest: Option<CursorValue>,
+    },
     Failed {
         stream: usize,
         error: ReadError,
@@ -127,6 +148,8 @@ struct Shared {
     /// The chunks of properties that each stream asks for, once they are known.
     chunks: Vec<Chunks>,
     events: SyncSender<Event>,
+    /// Worker threads that have not ended.
+    working: AtomicUsize,
     options: Options,
 }
 
@@ -149,6 +172,22 @@ impl Shared {
             error: ReadError::system(message),
         });
         self.schedule.stop();
+    }
+}
+
+/// A worker thread's share; when the last one is gone, nothing more comes.
+struct Worker(Arc<Shared>);
+
+impl Worker {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.working.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.working.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -179,6 +218,7 @@ pub fn run(
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
         events: sender,
+        working: AtomicUsize::new(0),
         options: options.clone(),
         session,
         plan,
@@ -186,10 +226,15 @@ pub fn run(
     let mut collector = Collector::new(&shared, emit);
     collector.finished(shared.schedule.finished_at_start())?;
     for number in 0..workers {
-        let shared = Arc::clone(&shared);
-        std::thread::Builder::new()
+        let worker = Worker::new(&shared);
+        let spawned = std::thread::Builder::new()
             .name(format!("worker-{number}"))
-            .spawn(move || shared.work())?;
+            .spawn(move || worker.0.work());
+        match spawned {
+            // Where the system has no more threads to give, those that there are do the work.
+            Err(_) if number > 0 => break,
+            spawned => drop(spawned?),
+        }
     }
     let result = collector.collect(&events);
     shared.schedule.stop();
@@ -207,6 +252,7 @@ struct Collector<'a> {
     streams: Vec<StreamOutcome>,
     began: Vec<Option<Instant>>,
     counted: Vec<u64>,
+    checkpoints: Checkpoints,
 }
 
 impl<'a> Collector<'a> {
@@ -229,6 +275,7 @@ impl<'a> Collector<'a> {
             streams: streams.collect(),
             began: vec![None; nodes.len()],
             counted: vec![0; nodes.len()],
+            checkpoints: Checkpoints::new(shared),
             shared,
         }
     }
@@ -239,8 +286,14 @@ impl<'a> Collector<'a> {
         while !self.is_done() {
             match events.recv_timeout(TICK) {
                 Ok(event) => self.take(event)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                // All that a worker sends comes before its end.
+                Err(_) if self.shared.working.load(Ordering::Acquire) == 0 => {
+                    while let Ok(event) = events.try_recv() {
+                        self.take(event)?;
+                    }
+                    break;
+                }
+                Err(_) => {}
             }
             if self.shared.session.is_cancelled() {
                 self.shared.schedule.stop();
@@ -250,6 +303,17 @@ impl<'a> Collector<'a> {
                     break;
                 }
             }
+        }
+        // A counter may tell a check's end before the failure that stands in the channel.
+        while self.shared.options.probe
+            && let Ok(event) = events.try_recv()
+        {
+            self.take(event)?;
+        }
+        if !self.is_done() && !self.shared.session.is_cancelled() {
+            self.broken(&ReadError::system(
+                "internal error: the workers ended early",
+            ))?;
         }
         Ok(())
     }
@@ -278,16 +342,26 @@ impl<'a> Collector<'a> {
         match event {
             Event::Started { stream } => self.started(stream),
             Event::Records { stream, records } => self.records(stream, records),
+            Event::Opened {
+                stream,
+                slice,
+                windows,
+            } => {
+                self.checkpoints.opened(stream, &slice, windows);
+                Ok(())
+            }
+            Event::Closed {
+                stream,
+                slice,
+                latest,
+            } => match self.checkpoints.closed(stream, &slice, latest) {
+                Ok(Some(state)) => self.state(stream, state),
+                Ok(None) => Ok(()),
+                Err(error) => self.failed(stream, ReadError::system(error.to_string())),
+            },
             Event::Failed { stream, error } => self.failed(stream, error),
             Event::Finished { streams } => self.finished(streams),
-            Event::Broken { error } => {
-                for stream in 0..self.streams.len() {
-                    if !self.streams[stream].finished {
-                        self.failed(stream, error.clone())?;
-                    }
-                }
-                self.finished((0..self.streams.len()).collect())
-            }
+            Event::Broken { error } => self.broken(&error),
         }
     }
 
@@ -296,6 +370,7 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         self.began[stream] = Some(monotonic());
+        self.log(stream, Level::Info, "reading begins")?;
         self.status(stream, StreamStatus::Started)
     }
 
@@ -308,12 +383,26 @@ impl<'a> Collector<'a> {
         (self.emit)(Message::Records { stream, records })
     }
 
+    /// The run cannot go on: all streams that have not finished fail.
+    fn broken(&mut self, error: &ReadError) -> io::Result<()> {
+        let open = (0..self.streams.len()).filter(|&stream| !self.streams[stream].finished);
+        let open: Vec<usize> = open.collect();
+        for &stream in &open {
+            let outcome = &mut self.streams[stream];
+            if outcome.selected {
+                (self.emit)(Message::Failure(failure(outcome, error)))?;
+            }
+            outcome.errors.push(error.clone());
+        }
+        self.finished(open)
+    }
+
     /// A stream's failure is also that of the streams below it: partitions of theirs are missing.
     fn failed(&mut self, stream: usize, error: ReadError) -> io::Result<()> {
         let below = self.below(stream);
         let outcome = &self.streams[stream];
         if outcome.selected {
-            (self.emit)(failure(outcome, &error))?;
+            (self.emit)(Message::Failure(failure(outcome, &error)))?;
         }
         for child in below {
             let mut told = error.clone();
@@ -322,7 +411,10 @@ impl<'a> Collector<'a> {
                 self.streams[stream].name, error.message
             );
             if self.streams[child].selected && self.streams[child].errors.is_empty() {
-                (self.emit)(failure(&self.streams[child], &told))?;
+                (self.emit)(Message::Failure(Failure {
+                    parent: Some(Arc::clone(&self.streams[stream].name)),
+                    ..failure(&self.streams[child], &told)
+                }))?;
             }
             self.streams[child].errors.push(told);
         }
@@ -355,14 +447,17 @@ impl<'a> Collector<'a> {
             }
             let elapsed = self.began[stream].map(|began| began.elapsed());
             self.streams[stream].elapsed = elapsed.unwrap_or_default();
+            self.settle(stream);
+            for (reason, count) in self.streams[stream].stats.notes() {
+                self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
+            }
             if self.streams[stream].selected {
-                let name = Arc::clone(&self.streams[stream].name);
-                // What the reference's `FinalStateCursor` writes for a stream without a cursor.
-                let state = StreamState {
-                    stream: name,
-                    state: Map::from_iter([(NO_CURSOR_STATE.to_owned(), true.into())]),
-                };
-                (self.emit)(Message::State(state))?;
+                self.log(
+                    stream,
+                    Level::Info,
+                    &format!("{} records read", self.counted[stream]),
+                )?;
+                self.state(stream, self.checkpoints.state(stream))?;
             }
             let status = if self.streams[stream].errors.is_empty() {
                 StreamStatus::Complete
@@ -374,6 +469,34 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
+    /// Lets the state of a stream move on with its end.
+    fn settle(&mut self, stream: usize) {
+        let clock = self.shared.session.config.clock();
+        // A replay takes no time.
+        let seconds = if clock.stands_still() {
+            0
+        } else {
+            let elapsed = self.streams[stream].elapsed;
+            i64::try_from(elapsed.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)
+        };
+        let is_whole = self.streams[stream].errors.is_empty();
+        self.checkpoints
+            .finished(self.shared, stream, is_whole, seconds);
+    }
+
+    fn state(&mut self, stream: usize, state: Map<String, Value>) -> io::Result<()> {
+        if !self.streams[stream].selected {
+            return Ok(());
+        }
+        let stream = Arc::clone(&self.streams[stream].name);
+        (self.emit)(Message::State(StreamState { stream, state }))
+    }
+
+    fn log(&mut self, stream: usize, level: Level, text: &str) -> io::Result<()> {
+        let message = format!("stream `{}`: {text}", self.streams[stream].name);
+        (self.emit)(Message::Log(Log { level, message }))
+    }
+
     fn status(&mut self, stream: usize, status: StreamStatus) -> io::Result<()> {
         if !self.streams[stream].selected {
             return Ok(());
@@ -383,12 +506,15 @@ impl<'a> Collector<'a> {
     }
 }
 
-fn failure(stream: &StreamOutcome, error: &ReadError) -> Message {
-    Message::Failure(Failure {
+fn failure(stream: &StreamOutcome, error: &ReadError) -> Failure {
+    Failure {
         message: error.message.clone(),
         internal_message: Some(error.to_string()),
-        stack_trace: None,
         failure_type: error.failure_type,
         stream: Some(Arc::clone(&stream.name)),
-    })
+        ..Failure::default()
+    }
 }
+
+#[cfg(test)]
+mod tests;

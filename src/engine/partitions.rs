@@ -5,19 +5,31 @@
 //! nothing waits until a router has come to its end.
 
 use super::queue::SliceQueue;
+use crate::component::cursor::partition_key;
+use crate::component::partition_router::Gathering;
 use crate::message::StreamSlice;
+use crate::plan;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
+use std::sync::Arc;
 
 /// Partitions of a stream that are known and not read yet.
 #[derive(Debug)]
 pub(super) struct Partitions {
     pub(super) ready: SliceQueue,
+    /// Windows of a partition that is begun, by a cursor.
+    pub(super) windows: VecDeque<Arc<StreamSlice>>,
     inputs: Vec<Input>,
+    /// Hashes of the partitions so far, where each is to be read once.
+    seen: Option<HashSet<u64>>,
 }
 
 /// One router: a list, or a set of parents.
 #[derive(Debug, Default)]
 struct Input {
+    /// Partitions on their way.
+    gathering: Gathering,
     /// All slices so far; kept only where there are several routers.
     seen: Vec<StreamSlice>,
     /// Parents that have not come to their end.
@@ -25,18 +37,29 @@ struct Input {
 }
 
 impl Partitions {
-    /// `open`: for each router, how many parents feed it.
-    pub(super) fn new(open: impl IntoIterator<Item = usize>, bound: usize) -> Self {
+    /// None so far, of the routers `inputs`.
+    pub(super) fn new(inputs: &[plan::Input], bound: usize) -> Self {
         Self {
             ready: SliceQueue::new(bound),
-            inputs: open
-                .into_iter()
-                .map(|open| Input {
+            windows: VecDeque::new(),
+            seen: None,
+            inputs: (inputs.iter())
+                .map(|input| Input {
+                    gathering: Gathering::from(&input.gather),
                     seen: Vec::new(),
-                    open,
+                    open: input.parents.len(),
                 })
                 .collect(),
         }
+    }
+
+    /// Lets each partition be read once: a partition of a stream with a cursor has one state.
+    ///
+    /// Differs: the reference reads a partition again when its parent names it again after it was
+    /// read.
+    pub(super) fn once(mut self) -> Self {
+        self.seen = Some(HashSet::new());
+        self
     }
 
     /// Takes a slice that router `input` gives.
@@ -44,8 +67,25 @@ impl Partitions {
     /// # Errors
     /// When the queue cannot be spilled to its temporary file.
     pub(super) fn arrive(&mut self, input: usize, slice: StreamSlice) -> io::Result<()> {
+        match self.inputs[input].gathering.take(slice) {
+            Some(slice) => self.combine(input, slice),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes what is left in router `input`, to which nothing comes any more.
+    ///
+    /// # Errors
+    /// As [`Partitions::arrive`].
+    pub(super) fn flush(&mut self, input: usize) -> io::Result<()> {
+        let left = self.inputs[input].gathering.finish();
+        left.into_iter()
+            .try_for_each(|slice| self.combine(input, slice))
+    }
+
+    fn combine(&mut self, input: usize, slice: StreamSlice) -> io::Result<()> {
         if self.inputs.len() == 1 {
-            return self.ready.push(slice);
+            return self.push(slice);
         }
         let mut products = vec![StreamSlice::default()];
         for (other, router) in self.inputs.iter().enumerate() {
@@ -62,18 +102,48 @@ impl Partitions {
         self.inputs[input].seen.push(slice);
         products
             .into_iter()
-            .try_for_each(|product| self.ready.push(product))
+            .try_for_each(|product| self.push(product))
+    }
+
+    fn push(&mut self, slice: StreamSlice) -> io::Result<()> {
+        if let Some(seen) = &mut self.seen {
+            let mut hasher = DefaultHasher::new();
+            partition_key(&slice.partition).hash(&mut hasher);
+            if !seen.insert(hasher.finish()) {
+                return Ok(());
+            }
+        }
+        self.ready.push(slice)
     }
 
     /// Notes that one parent of router `input` has come to its end.
-    pub(super) fn close(&mut self, input: usize) {
+    ///
+    /// # Errors
+    /// As [`Partitions::arrive`].
+    pub(super) fn close(&mut self, input: usize) -> io::Result<()> {
         let open = &mut self.inputs[input].open;
         *open = open.saturating_sub(1);
+        if *open == 0 {
+            self.flush(input)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether a partition or a window waits.
+    pub(super) fn has_next(&self) -> bool {
+        !(self.windows.is_empty() && self.ready.is_empty())
+    }
+
+    /// Forgets everything that waits.
+    pub(super) fn clear(&mut self) {
+        self.windows.clear();
+        self.ready.clear();
     }
 
     /// Whether no further partition can come, and none waits.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.ready.is_empty() && self.inputs.iter().all(|input| input.open == 0)
+        !self.has_next() && self.inputs.iter().all(|input| input.open == 0)
     }
 }
 
@@ -104,16 +174,23 @@ mod tests {
         slice
     }
 
+    fn with_parent() -> plan::Input {
+        plan::Input {
+            parents: vec![0],
+            ..plan::Input::default()
+        }
+    }
+
     #[test]
     fn routers_are_a_product_in_whatever_order_they_give() {
-        let mut partitions = Partitions::new([1, 0], 2);
+        let mut partitions = Partitions::new(&[with_parent(), plan::Input::default()], 2);
         partitions.arrive(1, slice("b", "x")).unwrap();
         assert!(partitions.ready.is_empty());
         partitions.arrive(0, slice("a", "1")).unwrap();
         partitions.arrive(1, slice("b", "y")).unwrap();
         partitions.arrive(0, slice("a", "2")).unwrap();
         assert!(!partitions.is_exhausted());
-        partitions.close(0);
+        partitions.close(0).unwrap();
         let mut all = Vec::new();
         while let Some(slice) = partitions.ready.pop().unwrap() {
             all.push(format!("{}{}", slice.partition["a"], slice.partition["b"]));

@@ -10,7 +10,7 @@
 use super::partitions::Partitions;
 use super::read::PartitionRead;
 use crate::message::StreamSlice;
-use crate::plan::{Edge, Input, Plan};
+use crate::plan::{Edge, Plan};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,12 +40,16 @@ struct State {
     begun: VecDeque<PartitionRead>,
     streams: Vec<StreamState>,
     stopped: bool,
+    /// A queue that could not be kept, until a worker tells of it.
+    broken: Option<io::Error>,
 }
 
 struct StreamState {
     partitions: Partitions,
     children: Vec<Edge>,
     depth: usize,
+    /// Whether a partition is read in windows.
+    has_windows: bool,
     /// Partitions that are being read.
     active: usize,
     finished: bool,
@@ -61,25 +65,26 @@ impl Schedule {
     pub(super) fn new(plan: &Plan, policy: Policy, workers: usize) -> io::Result<Self> {
         let mut streams = Vec::with_capacity(plan.nodes.len());
         for node in &plan.nodes {
-            let open = node.inputs.iter().map(|input| match input {
-                Input::Known(_) => 0,
-                Input::Parents(parents) => parents.len(),
-            });
-            let mut partitions = Partitions::new(open, QUEUE_BOUND);
+            let mut partitions = Partitions::new(&node.inputs, QUEUE_BOUND);
+            if node.cursor.is_some() && !node.inputs.is_empty() {
+                partitions = partitions.once();
+            }
             if node.inputs.is_empty() {
                 partitions.ready.push(StreamSlice::default())?;
             }
             for (index, input) in node.inputs.iter().enumerate() {
-                if let Input::Known(slices) = input {
-                    for slice in slices {
-                        partitions.arrive(index, slice.clone())?;
-                    }
+                for slice in &input.known {
+                    partitions.arrive(index, slice.clone())?;
+                }
+                if input.parents.is_empty() {
+                    partitions.flush(index)?;
                 }
             }
             streams.push(StreamState {
                 partitions,
                 children: node.children.clone(),
                 depth: node.depth,
+                has_windows: node.cursor.is_some(),
                 active: 0,
                 finished: false,
                 dropped: false,
@@ -90,6 +95,7 @@ impl Schedule {
                 begun: VecDeque::new(),
                 streams,
                 stopped: false,
+                broken: None,
             }),
             changed: Condvar::new(),
             policy,
@@ -114,6 +120,9 @@ impl Schedule {
     pub(super) fn next(&self) -> io::Result<Option<PartitionRead>> {
         let mut state = self.lock();
         loop {
+            if let Some(error) = state.broken.take() {
+                return Err(error);
+            }
             if state.stopped || state.streams.iter().all(|s| s.finished) {
                 self.changed.notify_all();
                 return Ok(None);
@@ -153,6 +162,17 @@ impl Schedule {
         Ok(())
     }
 
+    /// Puts the windows of a partition in its place. Gives the streams that ended with it.
+    pub(super) fn cut(&self, stream: usize, windows: Vec<Arc<StreamSlice>>) -> Vec<usize> {
+        let mut state = self.lock();
+        let cut = &mut state.streams[stream];
+        if !cut.dropped {
+            cut.partitions.windows.extend(windows);
+        }
+        drop(state);
+        self.close_partition(stream)
+    }
+
     /// Notes the end of one partition of `stream`; gives the streams that ended with it.
     pub(super) fn close_partition(&self, stream: usize) -> Vec<usize> {
         let mut state = self.lock();
@@ -168,14 +188,18 @@ impl Schedule {
     pub(super) fn drop_stream(&self, stream: usize) {
         let mut state = self.lock();
         state.streams[stream].dropped = true;
-        state.streams[stream].partitions.ready.clear();
+        state.streams[stream].partitions.clear();
         self.changed.notify_all();
     }
 
     /// Whether nobody wants more of `stream`.
     pub(super) fn is_dropped(&self, stream: usize) -> bool {
-        let state = self.lock();
-        state.stopped || state.streams[stream].dropped
+        self.lock().streams[stream].dropped
+    }
+
+    /// Whether nothing more is handed out.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
     }
 
     /// Hands out nothing more.
@@ -207,17 +231,21 @@ impl State {
         }
         let Some(stream) = fresh else { return Ok(None) };
         let chosen = &mut self.streams[stream];
-        let slice: Option<Arc<StreamSlice>> = chosen.partitions.ready.pop()?;
+        let window = chosen.partitions.windows.pop_front();
+        let is_cut = window.is_some() || !chosen.has_windows;
+        let slice: Option<Arc<StreamSlice>> = match window {
+            Some(window) => Some(window),
+            None => chosen.partitions.ready.pop()?,
+        };
         Ok(slice.map(|slice| {
             chosen.active += 1;
-            PartitionRead::new(stream, slice)
+            PartitionRead::new(stream, slice, is_cut)
         }))
     }
 
     /// The stream whose next partition is begun.
     fn next_stream(&self, policy: Policy, low_water: usize) -> Option<usize> {
-        let ready =
-            (0..self.streams.len()).filter(|&s| !self.streams[s].partitions.ready.is_empty());
+        let ready = (0..self.streams.len()).filter(|&s| self.streams[s].partitions.has_next());
         // Of equals the first in the manifest's order: `max_by_key` would take the last.
         ready.rev().max_by_key(|&s| {
             let stream = &self.streams[s];
@@ -240,7 +268,9 @@ impl State {
         state.finished = true;
         finished.push(stream);
         for edge in state.children.clone() {
-            self.streams[edge.child].partitions.close(edge.input);
+            if let Err(error) = self.streams[edge.child].partitions.close(edge.input) {
+                self.broken.get_or_insert(error);
+            }
             self.settle(edge.child, finished);
         }
     }

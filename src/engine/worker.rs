@@ -6,6 +6,7 @@ use super::exchange::Answer;
 use super::read::PartitionRead;
 use super::{Event, Shared};
 use crate::component::ComponentError;
+use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
@@ -16,7 +17,7 @@ use crate::plan::StreamNode;
 use crate::template::{self, Config};
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// How often the pagination of one partition may start before it is called a loop.
 ///
@@ -37,6 +38,17 @@ struct Seen {
     selected: u64,
     read: u64,
     last: Option<Data>,
+}
+
+/// What becomes of a partition after one of its pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It has come to its end, by an error or without.
+    Ended,
+    /// Its next page is asked for, maybe by another worker already.
+    HandedOn,
+    /// The run was stopped; the partition, and so its stream, does not come to its end.
+    Abandoned,
 }
 
 impl Shared {
@@ -60,22 +72,45 @@ impl Shared {
     fn step(&self, read: PartitionRead) {
         let (stream, number) = (read.stream, read.page);
         let turns = Arc::clone(&read.turns);
-        let slice = Arc::clone(&read.slice);
-        let mut handed_on = false;
+        let (slice, latest) = (Arc::clone(&read.slice), Arc::clone(&read.latest));
+        let mut fate = Fate::Ended;
         // A panic is a fault of ours; it must not leave the others waiting for this partition.
-        let result = catch_unwind(AssertUnwindSafe(|| self.page(read, &mut handed_on)))
+        let result = catch_unwind(AssertUnwindSafe(|| self.bring(read, &mut fate)))
             .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
-        let failure = result.err().filter(|_| !self.session.is_cancelled());
-        if let Some(mut error) = failure {
+        if let Err(mut error) = result
             // What earlier pages hold comes out first.
-            let turn = turns.wait(number);
-            if turn.is_some() && turns.fail() {
+            && turns.wait(number).is_some()
+        {
+            if self.session.is_cancelled() {
+                fate = fate.interrupted();
+            } else {
                 self.stats[stream].failed.add(1);
-                error.slice = describe(&slice);
+                error.slice = describe(&slice).into();
                 self.send(Event::Failed { stream, error });
             }
+            if self.options.probe {
+                self.schedule.stop();
+            }
+            // Only now may the holder of the last page close the partition: its failure is told.
+            turns.fail();
         }
-        if !handed_on {
+        if fate == Fate::Ended {
+            // A page without records has not waited for those before it: their records, and the
+            // partitions that they make, come before the end.
+            if turns.wait(number).is_none() && self.session.is_cancelled() {
+                return;
+            }
+            if self.plan.nodes[stream].cursor.is_some()
+                && !turns.has_failed()
+                && !self.schedule.is_dropped(stream)
+            {
+                let latest = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
+                self.send(Event::Closed {
+                    stream,
+                    slice,
+                    latest,
+                });
+            }
             // A check has its answer: the first partition has come to its end.
             if self.options.probe && self.plan.nodes[stream].selected {
                 self.schedule.stop();
@@ -85,9 +120,36 @@ impl Shared {
         }
     }
 
-    /// Brings one page and hands its records on. `handed_on` is set when the next page is.
-    fn page(&self, mut read: PartitionRead, handed_on: &mut bool) -> Result<(), ReadError> {
+    /// Brings a page, or the windows of a partition that has to be cut first.
+    fn bring(&self, read: PartitionRead, fate: &mut Fate) -> Result<(), ReadError> {
+        if read.is_cut {
+            return self.page(read, fate);
+        }
+        let (stream, slice) = (read.stream, read.slice);
+        let mut windows = Vec::new();
+        if let Some(cursor) = &self.plan.nodes[stream].cursor {
+            let cut = cursor.windows(&slice);
+            let cut = cut.map_err(|error| ReadError::system(error.to_string()))?;
+            windows.extend(cut.into_iter().map(Arc::new));
+        }
+        self.send(Event::Opened {
+            stream,
+            slice,
+            windows: windows.len(),
+        });
+        self.end(self.schedule.cut(stream, windows));
+        // Its windows stand in its place now.
+        *fate = Fate::HandedOn;
+        Ok(())
+    }
+
+    /// Brings one page and hands its records on. `fate` holds even when it ends by a panic.
+    fn page(&self, mut read: PartitionRead, fate: &mut Fate) -> Result<(), ReadError> {
         let stream = read.stream;
+        if self.schedule.is_stopped() {
+            *fate = Fate::Abandoned;
+            return Ok(());
+        }
         if read.turns.has_failed() || self.schedule.is_dropped(stream) {
             return Ok(());
         }
@@ -115,17 +177,28 @@ impl Shared {
         let response = match answer {
             Answer::Page(response) => response,
             Answer::Nothing => {
-                if let Some(_turn) = read.turns.wait(read.page) {
-                    self.hand_out(node, stream, gathered.finish());
+                let records = gathered.finish();
+                if !records.is_empty()
+                    && let Some(turn) = read.turns.wait(read.page)
+                {
+                    self.feed(node, stream, &read.slice, &records)?;
+                    self.hand_out(node, stream, &read.slice, records);
+                    turn.pass();
                 }
                 return Ok(());
             }
+            Answer::Stopped => {
+                *fate = Fate::Abandoned;
+                return Ok(());
+            }
             Answer::Reset => {
-                drop(read.turns.wait(read.page));
-                return self.start_again(read, paginator, handed_on);
+                if let Some(turn) = read.turns.wait(read.page) {
+                    turn.pass();
+                }
+                return self.start_again(read, paginator, fate);
             }
             Answer::Smaller(rejection) => {
-                return self.shrink(read, retriever, rejection.as_deref(), handed_on);
+                return self.shrink(read, retriever, rejection.as_deref(), fate);
             }
         };
         if let Some(reduction) = retriever.page_size_reduction() {
@@ -142,6 +215,7 @@ impl Shared {
         let mut response = response;
         let page = retriever.decode(std::mem::take(&mut response.body));
         let (turns, number) = (Arc::clone(&read.turns), read.page);
+        let latest = Arc::clone(&read.latest);
         let (slice, token) = (Arc::clone(&read.slice), read.token.clone());
 
         // The next page is asked for before this one is worked on, if its token can be known.
@@ -154,8 +228,14 @@ impl Shared {
             token: token.as_ref(),
             page_size,
         };
+        let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
+        let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
+        let synced = (node.cursor.as_ref())
+            .filter(|_| is_feed || is_client_side)
+            .map(|cursor| cursor.synced(&slice));
         let limit = (retriever.pagination_reset()).and_then(PaginationReset::limit);
         if self.options.read_ahead
+            && !is_feed
             && limit.is_none()
             && !paginator.is_some_and(|paginator| paginator.get().needs_records())
         {
@@ -163,7 +243,7 @@ impl Shared {
                 Ok(Some(next)) => {
                     if let Some(read) = read.take() {
                         self.schedule.resume(read.after(Some(next)));
-                        *handed_on = true;
+                        *fate = Fate::HandedOn;
                     }
                 }
                 Ok(None) => read = None,
@@ -177,6 +257,9 @@ impl Shared {
             transformations: node.stream.transformations(),
             schema: node.schema.as_ref(),
             config,
+            // A feed's pages have to be seen whole to know where they end.
+            synced: synced.as_ref().filter(|_| !is_feed),
+            transform_first: is_client_side,
         };
         let (selection, select_error) = if readable {
             match retriever.record_selector().select(&page, &selecting) {
@@ -186,7 +269,7 @@ impl Shared {
         } else {
             (Selection::default(), None)
         };
-        let selection = gathered.with(selection);
+        let mut selection = gathered.with(selection);
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
@@ -198,25 +281,42 @@ impl Shared {
         self.stats[stream]
             .filtered
             .add(seen.read.saturating_sub(seen.selected));
+        let at_end = match &synced {
+            Some(synced) if is_feed => {
+                selection.records.retain(|record| synced.keeps(record));
+                seen.last.as_ref().is_some_and(|last| !synced.keeps(last))
+            }
+            _ => false,
+        };
+        if self.plan.is_tracked(stream)
+            && let Some(cursor) = &node.cursor
+        {
+            let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+            for value in selection.records.iter().filter_map(|r| cursor.value_of(r)) {
+                *latest = Some(match latest.take() {
+                    Some(before) => before.later(value),
+                    None => value,
+                });
+            }
+        }
         self.feed(node, stream, &slice, &selection.records)?;
-        self.hand_out(node, stream, selection.records);
-        drop(turn);
-
+        self.hand_out(node, stream, &slice, selection.records);
         if let Some(error) = select_error.or(token_error) {
             return Err(error.into());
         }
+        turn.pass();
         if let Some(read) = &mut read {
             read.records += seen.selected;
         }
         let limited = |read: &PartitionRead| limit.is_some_and(|limit| read.records >= limit);
         if let Some(read) = read.take_if(|read| limited(read)) {
-            return self.start_again(read, paginator, handed_on);
+            return self.start_again(read, paginator, fate);
         }
-        if let Some(read) = read
+        if let Some(read) = read.filter(|_| !at_end)
             && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
             self.schedule.resume(read.after(Some(next)));
-            *handed_on = true;
+            *fate = Fate::HandedOn;
         }
         Ok(())
     }
@@ -226,7 +326,7 @@ impl Shared {
         &self,
         mut read: PartitionRead,
         paginator: Option<&Paginator>,
-        handed_on: &mut bool,
+        fate: &mut Fate,
     ) -> Result<(), ReadError> {
         read.resets += 1;
         if read.resets >= START_LIMIT {
@@ -236,8 +336,8 @@ impl Shared {
         }
         read.records = 0;
         let token = initial_token(paginator, &self.session.config)?;
-        *handed_on = true;
         self.schedule.resume(read.after(token));
+        *fate = Fate::HandedOn;
         Ok(())
     }
 
@@ -247,7 +347,7 @@ impl Shared {
         mut read: PartitionRead,
         retriever: &SimpleRetriever,
         rejection: Option<&str>,
-        handed_on: &mut bool,
+        fate: &mut Fate,
     ) -> Result<(), ReadError> {
         let (Some(reduction), Some(paginator)) =
             (retriever.page_size_reduction(), retriever.paginator())
@@ -258,8 +358,10 @@ impl Shared {
         let wait = reduction.reduce(&mut read.size, configured, rejection)?;
         self.stats[read.stream].retries.add(1);
         if self.session.gate.sleep(wait).is_ok() {
-            *handed_on = true;
             self.schedule.resume(read);
+            *fate = Fate::HandedOn;
+        } else {
+            *fate = Fate::Abandoned;
         }
         Ok(())
     }
@@ -317,7 +419,13 @@ impl Shared {
     }
 
     /// Sends records to the output, as many as are wanted.
-    fn hand_out(&self, node: &StreamNode, stream: usize, mut records: Vec<Data>) {
+    fn hand_out(
+        &self,
+        node: &StreamNode,
+        stream: usize,
+        slice: &Arc<StreamSlice>,
+        mut records: Vec<Data>,
+    ) {
         if !node.selected || records.is_empty() {
             return;
         }
@@ -332,8 +440,12 @@ impl Shared {
         if self.options.probe {
             self.schedule.stop();
         }
-        if !records.is_empty() {
-            self.send(Event::Records { stream, records });
+        if records.is_empty() {
+            return;
+        }
+        match &self.options.kept {
+            Some(kept) => kept.push(slice, records),
+            None => self.send(Event::Records { stream, records }),
         }
     }
 
@@ -350,6 +462,16 @@ impl Shared {
             ..ReadError::system(format!(
                 "the pagination goes round in a circle: {token} brings the same page again and again"
             ))
+        }
+    }
+}
+
+impl Fate {
+    /// The same in a run that was stopped: what has not ended well does not end at all.
+    fn interrupted(self) -> Self {
+        match self {
+            Self::Ended => Self::Abandoned,
+            other => other,
         }
     }
 }

@@ -80,6 +80,14 @@ impl Manifest {
     }
 }
 
+/// The value of a piece of YAML, such as one that a template has rendered; nothing is null. None
+/// when it is not valid.
+#[must_use]
+pub fn yaml_value(text: &str) -> Option<serde_json::Value> {
+    let node = yaml::document(text, "", &mut Vec::new()).ok()?;
+    Some(node.to_json())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,8 +19,21 @@ use super::tags;
 /// recursion, at about 300.
 pub(super) const MAX_DEPTH: usize = 200;
 
-/// Reads the one document of a text.
+/// Reads the one document of a text, a mapping.
 pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Node, Box<Error>> {
+    let root = document(text, name, lints)?;
+    match &root.value {
+        NodeValue::Map(_) => Ok(root),
+        NodeValue::Null => Err(fail("the manifest is empty", &root.at)),
+        other => Err(fail(
+            format!("the manifest is {}, expected a mapping", other.kind()),
+            &root.at,
+        )),
+    }
+}
+
+/// Reads the one document of a text, whatever it is; nothing is null.
+pub(super) fn document(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Node, Box<Error>> {
     let file: Arc<str> = Arc::from(name);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     refuse_control_characters(text, &file)?;
@@ -36,17 +49,11 @@ pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Nod
         builder.event(event, span.start)?;
     }
     let start = builder.place(&Marker::new(0, 1, 0));
-    let root = builder
-        .root
-        .ok_or_else(|| fail("the manifest is empty", &start))?;
-    match &root.value {
-        NodeValue::Map(_) => Ok(root),
-        NodeValue::Null => Err(fail("the manifest is empty", &root.at)),
-        other => Err(fail(
-            format!("the manifest is {}, expected a mapping", other.kind()),
-            &root.at,
-        )),
-    }
+    Ok(builder.root.unwrap_or(Node {
+        value: NodeValue::Null,
+        at: start,
+        via: Via::default(),
+    }))
 }
 
 /// Characters that YAML does not allow, which the parser takes for the end or for text.

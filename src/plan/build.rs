@@ -2,16 +2,20 @@
 
 use super::{Edge, Input, Plan, StreamNode};
 use crate::component::ComponentError;
-use crate::component::partition_router::PartitionRouter;
+use crate::component::cursor::StreamCursor;
+use crate::component::partition_router::{ParentStreamConfig, Source};
 use crate::component::retriever::Retriever;
 use crate::component::schema_loader::ReadFile;
 use crate::component::stream::{DeclarativeStream, Stream};
 use crate::manifest::{self, Node};
+use crate::message::{ConfiguredCatalog, InputState};
 use crate::template::Config;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// The one key of the state of a stream that has no cursor.
+const NO_CURSOR_STATE: &str = "__ab_no_cursor_state_message";
 /// How many parents may stand above each other.
 const DEPTH_LIMIT: usize = 64;
 
@@ -20,8 +24,18 @@ pub struct Planner<'a> {
     config: &'a Config,
     read: &'a ReadFile<'a>,
     plan: Plan,
-    /// Streams planned so far by their document, places aside.
+    state: InputState,
+    catalog: ConfiguredCatalog,
+    /// Streams planned so far by their document, places aside, and what they start from.
     known: HashMap<String, Result<usize, Vec<StreamFailure>>>,
+}
+
+/// What a stream starts from.
+#[derive(Default)]
+struct From {
+    state: Map<String, Value>,
+    /// The cursor field that the configured catalog names.
+    field: Option<String>,
 }
 
 /// Why a stream cannot be planned.
@@ -42,8 +56,20 @@ impl<'a> Planner<'a> {
             config,
             read,
             plan: Plan::default(),
+            state: InputState::default(),
+            catalog: ConfiguredCatalog::default(),
             known: HashMap::new(),
         }
+    }
+
+    /// Lets the streams go on from `state`; those of `catalog` may name a cursor field there.
+    ///
+    /// As in the reference a stream with a cursor goes on from its state whatever the sync mode.
+    #[must_use]
+    pub fn going_on(mut self, state: InputState, catalog: &ConfiguredCatalog) -> Self {
+        self.state = state;
+        self.catalog = catalog.clone();
+        self
     }
 
     /// Adds the stream defined by `node`, and the parents it needs; its records go to the output.
@@ -52,14 +78,28 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// All mistakes of the stream and of its parents. The plan stays as it was.
     pub fn select(&mut self, node: &Node) -> Result<usize, Vec<StreamFailure>> {
-        let index = self.add(node, 0)?;
+        let name = node.get("name").and_then(Node::as_str).unwrap_or_default();
+        let from = From {
+            state: self.state.get(name).cloned().unwrap_or_default(),
+            field: self.cursor_field(name)?,
+        };
+        let index = self.add(node, from, 0)?;
         self.plan.nodes[index].selected = true;
         Ok(index)
     }
 
-    /// Says what the configured catalog's schema of the stream with `index` holds.
-    pub fn set_columns(&mut self, index: usize, columns: Value) {
-        self.plan.nodes[index].columns = Some(columns);
+    /// The cursor field that the configured catalog names; one without a name is none.
+    fn cursor_field(&self, stream: &str) -> Result<Option<String>, Vec<StreamFailure>> {
+        let configured = self.catalog.get(stream);
+        let path = configured.and_then(|stream| stream.cursor_field.as_deref());
+        match path.unwrap_or_default() {
+            [] => Ok(None),
+            [first, ..] if first.is_empty() => Ok(None),
+            [field] => Ok(Some(field.clone())),
+            [..] => Err(failed(ComponentError::config(format!(
+                "the cursor field of `{stream}` in the catalog is a path, expected one name"
+            )))),
+        }
     }
 
     /// The plan of all streams selected, without the parents of streams that could not be planned.
@@ -82,11 +122,8 @@ impl<'a> Planner<'a> {
                 .iter_mut()
                 .for_each(|edge| edge.child = moved[edge.child]);
             for input in &mut node.inputs {
-                if let Input::Parents(parents) = input {
-                    parents
-                        .iter_mut()
-                        .for_each(|parent| *parent = moved[*parent]);
-                }
+                let parents = input.parents.iter_mut();
+                parents.for_each(|parent| *parent = moved[*parent]);
             }
         }
         let mut needed = needed.into_iter();
@@ -94,79 +131,122 @@ impl<'a> Planner<'a> {
         self.plan
     }
 
-    fn add(&mut self, node: &Node, level: usize) -> Result<usize, Vec<StreamFailure>> {
+    fn add(&mut self, node: &Node, from: From, level: usize) -> Result<usize, Vec<StreamFailure>> {
         if level > DEPTH_LIMIT {
             let message = format!("more than {DEPTH_LIMIT} parents stand above each other");
-            return Err(vec![StreamFailure::Component(ComponentError::config(
-                message,
-            ))]);
+            return Err(failed(ComponentError::config(message)));
         }
-        let key = node.fingerprint();
+        let mut key = node.fingerprint();
+        let has_cursor = node.get("incremental_sync").is_some()
+            || node.type_name() == Some("StateDelegatingStream");
+        if !from.state.is_empty() && (has_cursor || depends(&key)) {
+            key.push_str(&Value::Object(from.state.clone()).to_string());
+        }
+        if let Some(field) = &from.field
+            && has_cursor
+        {
+            key.push_str(field);
+        }
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
-        let added = self.add_new(node, level);
+        let added = self.add_new(node, from, level);
         self.known.insert(key, added.clone());
         added
     }
 
-    fn add_new(&mut self, node: &Node, level: usize) -> Result<usize, Vec<StreamFailure>> {
+    fn add_new(
+        &mut self,
+        node: &Node,
+        mut from: From,
+        level: usize,
+    ) -> Result<usize, Vec<StreamFailure>> {
         let stream: Stream = manifest::decode(node).map_err(|errors| {
             errors
                 .into_iter()
                 .map(StreamFailure::Manifest)
                 .collect::<Vec<_>>()
         })?;
-        let Stream::DeclarativeStream(stream) = stream;
+        let stream = match stream {
+            Stream::DeclarativeStream(stream) => stream,
+            Stream::StateDelegatingStream(stream) => {
+                // As in the reference, the age of a state counts only for streams asked for.
+                let is_asked_for =
+                    self.catalog.streams.is_empty() || self.catalog.get(stream.name()).is_some();
+                let chosen = stream.choose(&from.state, is_asked_for, self.config);
+                let (stream, goes_on) =
+                    chosen.map_err(|error| failed(error.or_at(Some(&node.at))))?;
+                if !goes_on {
+                    from.state = Map::new();
+                }
+                stream
+            }
+        };
         let Retriever::SimpleRetriever(retriever) = stream.retriever();
+        let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();
         if let Err(error) = retriever.check(self.config) {
             failures.push(StreamFailure::Component(error));
         }
         let mut inputs = Vec::new();
         for router in retriever.partition_routers() {
-            match router {
-                PartitionRouter::ListPartitionRouter(list) => match list.partitions(self.config) {
-                    Ok(slices) => inputs.push(Input::Known(slices)),
-                    Err(error) => failures.push(StreamFailure::Component(error)),
-                },
-                PartitionRouter::SubstreamPartitionRouter(substream) => {
-                    let mut parents = Vec::new();
-                    for parent in substream.parents() {
-                        match self.add(&parent.stream().0, level + 1) {
-                            Ok(index) => parents.push(index),
-                            Err(errors) => failures.extend(errors),
-                        }
-                    }
-                    inputs.push(Input::Parents(parents));
+            let mut input = Input::default();
+            match router.gather(self.config) {
+                Ok(gather) => input.gather = gather,
+                Err(error) => failures.push(StreamFailure::Component(error)),
+            }
+            for source in router.sources() {
+                match source {
+                    Source::List(list) => match list.partitions(self.config) {
+                        Ok(slices) => input.known.extend(slices),
+                        Err(error) => failures.push(StreamFailure::Component(error)),
+                    },
+                    Source::Parent(parent) => match self.add_parent(parent, &state, level) {
+                        Ok(index) => input.parents.push(index),
+                        Err(errors) => failures.extend(errors),
+                    },
                 }
             }
+            inputs.push(input);
         }
         let schema = (retriever.record_selector().needs_schema())
             .then(|| stream.schema(self.config, self.read))
             .transpose()
             .map_err(|error| failures.push(StreamFailure::Component(error)))
             .unwrap_or_default();
+        let cursor = stream
+            .cursor_of_run(self.config, from.field.as_deref(), &state)
+            .map_err(|error| failures.push(StreamFailure::Component(error)))
+            .unwrap_or_default();
         if !failures.is_empty() {
             return Err(failures);
         }
-        Ok(self.place(Arc::new(*stream), schema, inputs))
+        Ok(self.place(Arc::new(*stream), cursor, schema, inputs))
+    }
+
+    fn add_parent(
+        &mut self,
+        parent: &ParentStreamConfig,
+        child_state: &Map<String, Value>,
+        level: usize,
+    ) -> Result<usize, Vec<StreamFailure>> {
+        let state = parent_state(parent, child_state, self.config).map_err(failed)?;
+        let from = From { state, field: None };
+        self.add(&parent.stream().0, from, level + 1)
     }
 
     /// Puts a stream behind its parents, and ties them to it.
     fn place(
         &mut self,
         stream: Arc<DeclarativeStream>,
+        cursor: Option<StreamCursor>,
         schema: Option<Value>,
         inputs: Vec<Input>,
     ) -> usize {
         let index = self.plan.nodes.len();
         let mut depth = 0;
         for (input, router) in inputs.iter().enumerate() {
-            let Input::Parents(parents) = router else {
-                continue;
-            };
-            for (parent, &at) in parents.iter().enumerate() {
+            for (parent, &at) in router.parents.iter().enumerate() {
                 let above = &mut self.plan.nodes[at];
                 depth = depth.max(above.depth + 1);
                 above.children.push(Edge {
@@ -176,11 +256,17 @@ impl<'a> Planner<'a> {
                 });
             }
         }
+        let configured = self.catalog.get(stream.name());
+        let columns = configured.map(|it| {
+            let properties = it.stream.json_schema.get("properties");
+            properties.cloned().unwrap_or_else(|| json!({}))
+        });
         self.plan.nodes.push(StreamNode {
             name: stream.name().into(),
             stream,
+            cursor: cursor.map(Arc::new),
             schema,
-            columns: None,
+            columns,
             selected: false,
             inputs,
             children: Vec::new(),
@@ -188,4 +274,55 @@ impl<'a> Planner<'a> {
         });
         index
     }
+}
+
+fn failed(error: ComponentError) -> Vec<StreamFailure> {
+    vec![StreamFailure::Component(error)]
+}
+
+/// Whether a stream's state may hold those of its parents.
+fn depends(fingerprint: &str) -> bool {
+    fingerprint.contains("incremental_dependency")
+}
+
+/// The state that a parent starts from: what the child's state keeps for it.
+///
+/// As airbyte-cdk 7.39.1, `model_to_component_factory.py`,
+/// `_instantiate_parent_stream_state_manager`: the parent's own state, else the child's state of all
+/// partitions, else a child's state of one value, which then is the parent's.
+fn parent_state(
+    parent: &ParentStreamConfig,
+    child: &Map<String, Value>,
+    config: &Config,
+) -> Result<Map<String, Value>, ComponentError> {
+    let mut child: Map<String, Value> = child.clone();
+    child.shift_remove(NO_CURSOR_STATE);
+    if !parent.incremental_dependency() || child.is_empty() {
+        return Ok(Map::new());
+    }
+    let node = &parent.stream().0;
+    let name = node.get("name").and_then(Node::as_str).unwrap_or_default();
+    let own = child
+        .get("parent_state")
+        .and_then(|states| states.get(name));
+    if let Some(state) = own.or_else(|| child.get("state")) {
+        return Ok(state.as_object().cloned().unwrap_or_default());
+    }
+    let mut values = child.into_iter();
+    let (Some((_, value)), None) = (values.next(), values.next()) else {
+        return Ok(Map::new());
+    };
+    if !(value.is_string() || value.is_number()) {
+        return Ok(Map::new());
+    }
+    let stream = match manifest::decode::<Stream>(node) {
+        Ok(Stream::DeclarativeStream(stream)) => stream,
+        Ok(Stream::StateDelegatingStream(stream)) => stream.incremental(),
+        // The mistakes are told when the parent is planned.
+        Err(_) => return Ok(Map::new()),
+    };
+    let Some(cursor) = stream.cursor() else {
+        return Ok(Map::new());
+    };
+    Ok(Map::from_iter([(cursor.field(config)?, value)]))
 }

@@ -7,10 +7,15 @@
 //! children and for the output.
 
 mod build;
+mod offer;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Planner, StreamFailure};
+pub use offer::{Offer, OfferedStream, ReadValues, stream_of};
 
-use crate::component::partition_router::{ParentStreamConfig, PartitionRouter};
+use crate::component::cursor::StreamCursor;
+use crate::component::partition_router::{Gather, ParentStreamConfig};
 use crate::component::retriever::{Retriever, SimpleRetriever};
 use crate::component::stream::DeclarativeStream;
 use crate::message::StreamSlice;
@@ -32,6 +37,8 @@ pub struct StreamNode {
     pub name: Arc<str>,
     /// The component.
     pub stream: Arc<DeclarativeStream>,
+    /// Its cursor and the state that it starts from; none for a stream that is read whole.
+    pub cursor: Option<Arc<StreamCursor>>,
     /// JSON schema of its records, where they are normalized by it.
     pub schema: Option<Value>,
     /// Properties of its schema in the configured catalog; none in a check or discovery.
@@ -47,13 +54,26 @@ pub struct StreamNode {
 }
 
 /// One router of a stream.
-#[derive(Debug)]
-pub enum Input {
+#[derive(Debug, Default)]
+pub struct Input {
     /// Partitions that are known before the run.
-    Known(Vec<StreamSlice>),
-    /// Indexes of the streams whose records give the partitions, one for each
-    /// `parent_stream_configs`.
-    Parents(Vec<usize>),
+    pub known: Vec<StreamSlice>,
+    /// Indexes of the streams whose records give further partitions, one for each of the router's
+    /// parents.
+    pub parents: Vec<usize>,
+    /// What becomes of these partitions on their way.
+    pub gather: Gather,
+}
+
+impl Plan {
+    /// Whether somebody wants to know how far the stream `index` has come: its own state, or that of
+    /// a child that is read by it.
+    #[must_use]
+    pub fn is_tracked(&self, index: usize) -> bool {
+        let node = &self.nodes[index];
+        let depends = |edge: &Edge| self.nodes[edge.child].depends(edge.input, edge.parent);
+        node.cursor.is_some() && (node.selected || node.children.iter().any(depends))
+    }
 }
 
 impl StreamNode {
@@ -67,10 +87,19 @@ impl StreamNode {
     /// What makes a partition of this stream out of a record that comes by `edge`.
     #[must_use]
     pub fn parent(&self, edge: &Edge) -> Option<&ParentStreamConfig> {
-        match self.retriever().partition_routers().get(edge.input)? {
-            PartitionRouter::SubstreamPartitionRouter(router) => router.parents().get(edge.parent),
-            PartitionRouter::ListPartitionRouter(_) => None,
-        }
+        self.parent_at(edge.input, edge.parent)
+    }
+
+    /// Whether a parent of this stream is read incrementally for it.
+    #[must_use]
+    pub fn depends(&self, input: usize, parent: usize) -> bool {
+        let parent = self.parent_at(input, parent);
+        parent.is_some_and(ParentStreamConfig::incremental_dependency)
+    }
+
+    fn parent_at(&self, input: usize, parent: usize) -> Option<&ParentStreamConfig> {
+        let router = self.retriever().partition_routers().get(input)?;
+        router.parents().into_iter().nth(parent)
     }
 }
 
@@ -81,7 +110,7 @@ pub struct Edge {
     pub child: usize,
     /// Index of the child's router.
     pub input: usize,
-    /// Index in that router's `parent_stream_configs`.
+    /// Index among that router's parents.
     pub parent: usize,
 }
 
@@ -94,12 +123,12 @@ impl fmt::Display for Plan {
                 write!(f, " (for its children)")?;
             }
             for input in &node.inputs {
-                match input {
-                    Input::Known(slices) => write!(f, " ×{}", slices.len())?,
-                    Input::Parents(parents) => {
-                        let names: Vec<_> = parents.iter().map(|&p| &*self.nodes[p].name).collect();
-                        write!(f, " ← {}", names.join(" + "))?;
-                    }
+                if !input.known.is_empty() || input.parents.is_empty() {
+                    write!(f, " ×{}", input.known.len())?;
+                }
+                if !input.parents.is_empty() {
+                    let names = input.parents.iter().map(|&p| &*self.nodes[p].name);
+                    write!(f, " ← {}", names.collect::<Vec<_>>().join(" + "))?;
                 }
             }
             writeln!(f)?;

@@ -226,6 +226,40 @@ impl Scope for Response {
     }
 }
 
+/// What a mapping into a stream template sees: the values that the stream is made for.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// The user's configuration.
+    pub config: Config,
+    /// Values of this one stream.
+    pub components_values: TValue,
+    /// The template of the stream.
+    pub stream_template_config: TValue,
+    /// The slice in which the values were read; not in scope when unset.
+    pub stream_slice: Option<TValue>,
+}
+
+impl Scope for Component {
+    const NAMES: &'static [&'static str] = &[
+        "components_values",
+        "stream_template_config",
+        "stream_slice",
+    ];
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn lookup(&self, name: &str) -> Option<TValue> {
+        match name {
+            "components_values" => Some(self.components_values.clone()),
+            "stream_template_config" => Some(self.stream_template_config.clone()),
+            "stream_slice" => self.stream_slice.clone(),
+            _ => None,
+        }
+    }
+}
+
 fn or_none(value: Option<&TValue>) -> TValue {
     value.cloned().unwrap_or(TValue::None)
 }

@@ -135,6 +135,19 @@ impl Glob {
         found
     }
 
+    /// The paths of all values below `tree` that match, in dpath's order.
+    #[must_use]
+    pub fn paths<T: Tree>(&self, tree: &T) -> Vec<Vec<Step>> {
+        let mut found = Vec::new();
+        walk(tree, &mut Vec::new(), &mut |path, _| {
+            if self.matches(path) {
+                found.push(path.to_vec());
+            }
+            true
+        });
+        found
+    }
+
     fn collect<T: Tree>(&self, tree: &T, limit: usize, found: &mut Vec<T>) {
         if self.0.contains(&Segment::Deep) {
             walk(tree, &mut Vec::new(), &mut |path, value: &T| {

@@ -59,7 +59,11 @@ impl ListPartitionRouter {
         Ok(parts)
     }
 
-    fn key(&self, config: &Config) -> Result<String, ComponentError> {
+    pub(super) fn has_request_option(&self) -> bool {
+        self.request_option.is_some()
+    }
+
+    pub(super) fn key(&self, config: &Config) -> Result<String, ComponentError> {
         let scope = scope::ConfigOnly {
             config: config.clone(),
         };

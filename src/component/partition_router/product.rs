@@ -19,7 +19,7 @@ pub fn merge<'s>(slices: impl DoubleEndedIterator<Item = &'s StreamSlice>) -> St
 }
 
 /// Puts `over` over `parts`, key by key at the first level.
-pub(super) fn overlay(parts: &mut RequestParts, over: RequestParts) {
+pub(in crate::component) fn overlay(parts: &mut RequestParts, over: RequestParts) {
     parts.params.extend(over.params);
     parts.headers.extend(over.headers);
     parts.body_json.extend(over.body_json);

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Filter, normalize};
 use crate::component::ComponentError;
+use crate::component::cursor::Synced;
 use crate::component::decoder::Page;
 use crate::component::extractor::Extractor;
 use crate::component::transformation::{Around, Transformation, not_an_object};
@@ -27,7 +28,8 @@ pub struct RecordSelector {
     /// Whether values are cast to the types of the stream's schema. Default: `None`.
     #[serde(default)]
     schema_normalization: Option<SchemaNormalization>,
-    /// Whether the stream's transformations come before the filter. Default: false.
+    /// Whether the stream's transformations come before the filter. Default: true with a cursor that
+    /// is `is_client_side_incremental`, else false.
     #[serde(default)]
     transform_before_filtering: Option<bool>,
 }
@@ -54,6 +56,10 @@ pub struct Selecting<'a> {
     pub schema: Option<&'a Value>,
     /// The user's values.
     pub config: &'a Config,
+    /// Which records are new, where the others are dropped by the filter.
+    pub synced: Option<&'a Synced<'a>>,
+    /// Whether transformations come before the filter where the selector does not say.
+    pub transform_first: bool,
 }
 
 /// The records of a page.
@@ -124,7 +130,11 @@ impl RecordSelector {
         let schema = with.schema.filter(|schema| {
             self.needs_schema() && schema.as_object().is_some_and(|map| !map.is_empty())
         });
-        if self.record_filter.is_none() && with.transformations.is_empty() && schema.is_none() {
+        if self.record_filter.is_none()
+            && with.synced.is_none()
+            && with.transformations.is_empty()
+            && schema.is_none()
+        {
             for record in found {
                 selection.push(record)?;
             }
@@ -136,7 +146,7 @@ impl RecordSelector {
             next_page_token: with.token.map(template::json),
         };
         for record in found {
-            match self.work(record, with.transformations, schema, &around)? {
+            match self.work(record, with, schema, &around)? {
                 Some(record) => selection.push(record)?,
                 None => selection.read += 1,
             }
@@ -148,13 +158,16 @@ impl RecordSelector {
     fn work(
         &self,
         record: Data,
-        transformations: &[Transformation],
+        with: &Selecting<'_>,
         schema: Option<&Value>,
         around: &Around,
     ) -> Result<Option<Data>, ComponentError> {
         let mut record = Arc::new(record);
-        let transform_first = self.transform_before_filtering.unwrap_or(false);
+        let transform_first = self
+            .transform_before_filtering
+            .unwrap_or(with.transform_first);
         let keeps = |record: &Arc<Data>| match &self.record_filter {
+            _ if with.synced.is_some_and(|synced| !synced.keeps(record)) => Ok(false),
             // A filter never sees what transformations see and the other way round: their scopes
             // differ by the page token alone.
             Some(filter) => filter.keeps(record, around),
@@ -163,7 +176,7 @@ impl RecordSelector {
         if !transform_first && !keeps(&record)? {
             return Ok(None);
         }
-        for transformation in transformations {
+        for transformation in with.transformations {
             transformation.transform(&mut record, around)?;
         }
         if transform_first && !keeps(&record)? {
@@ -214,6 +227,8 @@ mod tests {
                 transformations: &transformations,
                 schema: Some(&schema),
                 config: &Config::new(json!({}), Arc::new(Clock::system())),
+                synced: None,
+                transform_first: false,
             },
         )?;
         let records = selection.records.iter().map(Data::to_value).collect();
@@ -266,6 +281,8 @@ record_filter: {type: RecordFilter, condition: \"{{ 'x' in record }}\"}
                 transformations: &[],
                 schema: None,
                 config: &Config::new(json!({}), Arc::new(Clock::system())),
+                synced: None,
+                transform_first: false,
             },
         );
         let records = selection.unwrap().records;

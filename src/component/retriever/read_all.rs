@@ -28,7 +28,7 @@ impl SimpleRetriever {
         };
         let mut all = Vec::new();
         for _ in 0..PAGE_LIMIT {
-            let parts = self.request_parts(&slice, token.as_ref(), None, config)?;
+            let parts = self.request_parts(&slice, token.as_ref(), None, None, config)?;
             let requester = self.requester().get();
             let Some(mut response) = requester.fetch(token.as_ref(), &parts, session)? else {
                 return Ok(all);
@@ -40,6 +40,8 @@ impl SimpleRetriever {
                 transformations: &[],
                 schema: None,
                 config,
+                synced: None,
+                transform_first: false,
             };
             let selection = self.record_selector().select(&page, &selecting)?;
             let info = PageInfo {

@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use super::{PageSizeReduction, PaginationReset};
 use crate::component::ComponentError;
+use crate::component::cursor::Cursor;
 use crate::component::decoder::{Decoder, Page};
 use crate::component::error_handler::Action;
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
-use crate::component::partition_router::{PartitionRouter, share_of_all};
+use crate::component::partition_router::{PartitionRouter, overlay, share_of_all};
 use crate::component::record_filter::RecordSelector;
 use crate::component::requester::{RequestParts, Requester};
 use crate::message::StreamSlice;
@@ -128,15 +129,27 @@ impl SimpleRetriever {
         Ok(())
     }
 
-    /// What the paginator and the partition routers put into a request, in this order. With a
-    /// `page_size`, that many records are asked for in place of the strategy's number.
+    /// Whether the states of parents are kept in that of the stream: not where several routers are a
+    /// product.
+    #[must_use]
+    pub fn keeps_parent_states(&self) -> bool {
+        match &self.partition_router {
+            Some(OneOrMany::One(router)) => router.keeps_parent_states(),
+            _ => false,
+        }
+    }
+
+    /// What the paginator, the partition routers and the cursor put into a request, in this order.
+    /// Of equal keys the cursor's counts before a router's. With a `page_size`, that many records
+    /// are asked for in place of the strategy's number.
     ///
     /// # Errors
-    /// When a template fails, or both set the same key.
+    /// When a template fails, or the paginator sets a key that another sets too.
     pub fn request_parts(
         &self,
         slice: &Arc<StreamSlice>,
         token: Option<&Value>,
+        cursor: Option<&Cursor>,
         page_size: Option<i64>,
         config: &Config,
     ) -> Result<RequestParts, ComponentError> {
@@ -153,7 +166,10 @@ impl SimpleRetriever {
             .ignore_stream_slicer_parameters_on_paginated_requests
             .unwrap_or(false);
         if token.is_none() || !first_only {
-            let share = share_of_all(self.partition_routers(), slice, config)?;
+            let mut share = share_of_all(self.partition_routers(), slice, config)?;
+            if let Some(cursor) = cursor {
+                overlay(&mut share, cursor.share(slice, config)?);
+            }
             parts.merge(share)?;
         }
         Ok(parts)
@@ -208,7 +224,8 @@ partition_router:
         slice.partition.insert("a".to_owned(), json!("x"));
         slice.partition.insert("b".to_owned(), json!("y"));
         let config = Config::new(json!({}), Arc::new(Clock::system()));
-        let parts = retriever.request_parts(&Arc::new(slice), token.as_ref(), None, &config)?;
+        let parts =
+            retriever.request_parts(&Arc::new(slice), token.as_ref(), None, None, &config)?;
         Ok(parts.params.into())
     }
 

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::component::unknown::Unknown;
 use crate::manifest::Raw;
 
 /// What a check of the connection reads.
@@ -13,6 +12,51 @@ use crate::manifest::Raw;
 pub enum Check {
     /// The first record of some streams.
     CheckStream(CheckStream),
+    /// The first record of the first streams.
+    CheckDynamicStream(CheckDynamicStream),
+}
+
+impl Check {
+    /// The config while the check runs: the user's, with other values laid over it.
+    #[must_use]
+    pub fn config(&self, config: &Value) -> Value {
+        let overrides = match self {
+            Self::CheckStream(check) => &check.config_overrides,
+            Self::CheckDynamicStream(check) => &check.config_overrides,
+        };
+        let mut config = config.clone();
+        let overrides = overrides.as_ref().map(|raw| raw.0.to_json());
+        if let (Value::Object(config), Some(Value::Object(overrides))) = (&mut config, overrides) {
+            config.extend(overrides);
+        }
+        config
+    }
+}
+
+/// The connection is fine when the first record of each of the first streams can be read: those of
+/// the manifest come before those made of templates.
+///
+/// As airbyte-cdk 7.39.1, `check_dynamic_stream.py`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct CheckDynamicStream {
+    /// How many streams are read; when there are fewer, all of them.
+    pub stream_count: i64,
+    /// Whether records are read. With false, it is enough that there are streams. Default: true.
+    #[serde(default)]
+    pub use_check_availability: Option<bool>,
+    /// Values laid over the config while the check runs.
+    #[serde(default)]
+    config_overrides: Option<Raw>,
+}
+
+/// Which of the streams of one template are read.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct DynamicStreamCheckConfig {
+    /// Name of the dynamic stream.
+    pub dynamic_stream_name: String,
+    /// How many of its streams are read. Unset: all.
+    #[serde(default)]
+    pub stream_count: Option<usize>,
 }
 
 /// The connection is fine when the first record of each of these streams can be read.
@@ -23,11 +67,9 @@ pub struct CheckStream {
     /// Names of the streams.
     #[serde(default)]
     stream_names: Option<Vec<String>>,
-    /// Not known yet.
+    /// Which of the streams made of templates are read too.
     #[serde(default)]
-    #[schemars(skip)]
-    #[expect(dead_code, reason = "it only has to be refused")]
-    dynamic_streams_check_configs: Option<Unknown>,
+    dynamic_streams_check_configs: Option<Vec<DynamicStreamCheckConfig>>,
     /// Values laid over the config while the check runs.
     #[serde(default)]
     config_overrides: Option<Raw>,
@@ -41,27 +83,30 @@ impl CheckStream {
     /// manifest.
     ///
     /// # Errors
-    /// When the config's key is no list of texts.
+    /// When the config's key is no list of texts, or nobody names any stream, made ones included.
     pub fn stream_names(&self, config: &Value) -> Result<Vec<String>, String> {
         match config.get(STREAM_NAMES_KEY) {
-            None => Ok(self.stream_names.clone().unwrap_or_default()),
-            Some(Value::Array(names)) if names.is_empty() => {
-                Ok(self.stream_names.clone().unwrap_or_default())
-            }
+            None => self.own_names(),
+            Some(Value::Array(names)) if names.is_empty() => self.own_names(),
             Some(names) => serde_json::from_value(names.clone())
                 .map_err(|_| format!("`{STREAM_NAMES_KEY}` must be a list of texts")),
         }
     }
 
-    /// The config while the check runs.
-    #[must_use]
-    pub fn config(&self, config: &Value) -> Value {
-        let mut config = config.clone();
-        let overrides = self.config_overrides.as_ref().map(|raw| raw.0.to_json());
-        if let (Value::Object(config), Some(Value::Object(overrides))) = (&mut config, overrides) {
-            config.extend(overrides);
+    fn own_names(&self) -> Result<Vec<String>, String> {
+        match &self.stream_names {
+            Some(names) => Ok(names.clone()),
+            None if !self.dynamic_streams().is_empty() => Ok(Vec::new()),
+            None => Err("`check` names no streams".to_owned()),
         }
-        config
+    }
+
+    /// Which of the streams made of templates are read.
+    #[must_use]
+    pub fn dynamic_streams(&self) -> &[DynamicStreamCheckConfig] {
+        self.dynamic_streams_check_configs
+            .as_deref()
+            .unwrap_or_default()
     }
 }
 
@@ -74,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_config_may_name_other_streams() {
-        let Check::CheckStream(check) = from_yaml("{type: CheckStream, stream_names: [a]}");
+        let check: CheckStream = from_yaml("{stream_names: [a]}");
         let names = |config: Value| check.stream_names(&config);
         assert_eq!(names(json!({})).unwrap(), ["a"]);
         assert_eq!(names(json!({STREAM_NAMES_KEY: []})).unwrap(), ["a"]);
@@ -84,11 +129,15 @@ mod tests {
 
     #[test]
     fn overrides_are_laid_over_the_config() {
-        let Check::CheckStream(check) =
-            from_yaml("{type: CheckStream, config_overrides: {page_size: 1}}");
-        assert_eq!(
-            check.config(&json!({"a": 1, "page_size": 50})),
-            json!({"a": 1, "page_size": 1})
-        );
+        for check in [
+            "type: CheckStream",
+            "type: CheckDynamicStream, stream_count: 1",
+        ] {
+            let check: Check = from_yaml(&format!("{{{check}, config_overrides: {{size: 1}}}}"));
+            assert_eq!(
+                check.config(&json!({"a": 1, "size": 50})),
+                json!({"a": 1, "size": 1})
+            );
+        }
     }
 }

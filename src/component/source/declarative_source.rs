@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, ConcurrencyLevel, Spec};
-use crate::component::stream::Stream;
 use crate::manifest::{self, Error, Node, Place, Raw};
 
 /// The manifest of a source of data.
@@ -17,7 +16,7 @@ pub struct DeclarativeSource {
     /// The streams on offer.
     #[serde(default)]
     streams: Option<Vec<Raw>>,
-    /// Not known to this version.
+    /// Streams that are made of templates.
     #[serde(default)]
     dynamic_streams: Option<Vec<Raw>>,
     /// Which settings the manifest takes.
@@ -49,36 +48,6 @@ pub struct DeclarativeSource {
     pub description: Option<Raw>,
 }
 
-/// A stream before it is decoded.
-#[derive(Debug, Clone)]
-pub struct StreamNode {
-    /// Its name, as far as it can be told; empty otherwise.
-    pub name: String,
-    /// The stream as it was written.
-    pub node: Node,
-}
-
-impl StreamNode {
-    fn new(node: &Node) -> Self {
-        let name = node.get("name").and_then(Node::as_str);
-        Self {
-            name: name.unwrap_or_default().to_owned(),
-            node: node.clone(),
-        }
-    }
-
-    /// Decodes the stream.
-    ///
-    /// # Errors
-    /// All mistakes in it; each says that it hits this stream.
-    pub fn decode(&self) -> Result<Stream, Vec<Error>> {
-        manifest::decode(&self.node).map_err(|errors| {
-            let hits = |error: Error| error.in_stream(&self.name);
-            errors.into_iter().map(hits).collect()
-        })
-    }
-}
-
 /// A part of the manifest that this version passes over: the streams are read without it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {
@@ -97,15 +66,14 @@ impl DeclarativeSource {
         &self.version
     }
 
-    /// The streams on offer, those that cannot be decoded too, in the order of the manifest.
-    #[must_use]
-    pub fn streams(&self) -> Vec<StreamNode> {
-        let known = self.streams.iter().flatten();
-        let dynamic = self.dynamic_streams.iter().flatten();
-        known
-            .chain(dynamic)
-            .map(|raw| StreamNode::new(&raw.0))
-            .collect()
+    /// The streams, in the order of the manifest; some may stand under a condition.
+    pub fn streams(&self) -> impl Iterator<Item = &Node> {
+        self.streams.iter().flatten().map(|raw| &raw.0)
+    }
+
+    /// The streams that are made of templates, in the order of the manifest.
+    pub fn dynamic_streams(&self) -> impl Iterator<Item = &Node> {
+        self.dynamic_streams.iter().flatten().map(|raw| &raw.0)
     }
 
     /// What a check reads.
@@ -186,30 +154,13 @@ spec:
   connection_specification: {type: object}
   advanced_auth: {auth_flow_type: oauth2.0, predicate_key: [a, b]}
 streams:
-  - {type: DeclarativeStream, name: a, retriever: {type: AsyncRetriever}}
+  - {type: DeclarativeStream, name: a}
   - {type: ConditionalStreams, name: b}
 dynamic_streams:
   - {type: DynamicDeclarativeStream, name: c}
 api_budget: {type: HTTPAPIBudget, policies: []}
 stream_groups: {g: {streams: [a, {name: b}]}}
 ";
-
-    #[test]
-    fn each_stream_has_its_own_mistakes() {
-        let source: DeclarativeSource = from_yaml(YAML);
-        let streams = source.streams();
-        assert_eq!(streams.len(), 3);
-        for (stream, kind) in streams.iter().zip([
-            "AsyncRetriever",
-            "ConditionalStreams",
-            "DynamicDeclarativeStream",
-        ]) {
-            let errors = stream.decode().unwrap_err();
-            let error = &errors[0];
-            assert!(error.message.contains(kind), "{error}");
-            assert_eq!(error.streams, [stream.name.as_str()]);
-        }
-    }
 
     #[test]
     fn what_is_passed_over_is_told() {

@@ -8,7 +8,7 @@ mod concurrency_level;
 mod declarative_source;
 mod spec;
 
-pub use check::{Check, CheckStream};
+pub use check::{Check, CheckDynamicStream, CheckStream, DynamicStreamCheckConfig};
 pub use concurrency_level::ConcurrencyLevel;
-pub use declarative_source::{DeclarativeSource, Ignored, StreamNode};
+pub use declarative_source::{DeclarativeSource, Ignored};
 pub use spec::{AuthFlow, Spec};

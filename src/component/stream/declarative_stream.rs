@@ -2,16 +2,17 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::PrimaryKey;
 use crate::component::ComponentError;
+use crate::component::cursor::{Cursor, Given, Migrating, Split, StateMigration, StreamCursor};
 use crate::component::one_or_many::OneOrMany;
+use crate::component::partition_router::PartitionRouter;
 use crate::component::retriever::Retriever;
 use crate::component::schema_loader::{Loading, ReadFile, SchemaLoader, load_all, load_default};
 use crate::component::transformation::Transformation;
 use crate::component::unknown::Unknown;
-use crate::manifest::Raw;
 use crate::message::{CatalogStream, SyncMode};
 use crate::template::Config;
 
@@ -35,14 +36,12 @@ pub struct DeclarativeStream {
     /// Changes made to each record, one after the other.
     #[serde(default)]
     transformations: Option<Vec<Transformation>>,
-    /// Not known yet.
+    /// By what the stream is read incrementally. Unset: it is read whole each time.
     #[serde(default)]
-    #[schemars(skip)]
-    #[expect(dead_code, reason = "it only has to be refused")]
-    incremental_sync: Option<Unknown>,
-    /// Changes to an input state of an older form; without `incremental_sync` there is none.
+    incremental_sync: Option<Cursor>,
+    /// Changes to an input state of an older form, one after the other.
     #[serde(default)]
-    pub state_migrations: Option<Raw>,
+    state_migrations: Option<Vec<StateMigration>>,
     /// Not known yet.
     #[serde(default)]
     #[schemars(skip)]
@@ -75,6 +74,81 @@ impl DeclarativeStream {
         self.transformations.as_deref().unwrap_or_default()
     }
 
+    /// By what the stream is read incrementally.
+    #[must_use]
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.incremental_sync.as_ref()
+    }
+
+    /// How the stream is split beside the windows of its cursor.
+    fn split(&self) -> Split {
+        let Retriever::SimpleRetriever(retriever) = &self.retriever;
+        match retriever.partition_routers() {
+            [] => Split::Whole,
+            [PartitionRouter::GroupingPartitionRouter(_)] => Split::Groups,
+            _ => Split::Partitions,
+        }
+    }
+
+    /// The cursor of one run; none for a stream that is read whole. `field` is the cursor field that
+    /// the configured catalog names.
+    ///
+    /// # Errors
+    /// When a template fails, a date has not its format, or fields do not go together.
+    pub fn cursor_of_run(
+        &self,
+        config: &Config,
+        field: Option<&str>,
+        state: &Map<String, Value>,
+    ) -> Result<Option<StreamCursor>, ComponentError> {
+        let Some(cursor) = &self.incremental_sync else {
+            return Ok(None);
+        };
+        let given = Given {
+            config,
+            field: field.filter(|_| cursor.allows_catalog_defined_field()),
+            state,
+            split: self.split(),
+        };
+        cursor.evaluate(&given).map(Some)
+    }
+
+    /// An input state in the form that the cursor reads.
+    ///
+    /// # Errors
+    /// When a template fails, or a migration does not go with the stream.
+    pub fn migrate(
+        &self,
+        mut state: Map<String, Value>,
+        config: &Config,
+    ) -> Result<Map<String, Value>, ComponentError> {
+        let migrations = self.state_migrations.as_deref().unwrap_or_default();
+        if migrations.is_empty() {
+            return Ok(state);
+        }
+        let Retriever::SimpleRetriever(retriever) = &self.retriever;
+        let (Some(cursor), [PartitionRouter::SubstreamPartitionRouter(router)]) =
+            (&self.incremental_sync, retriever.partition_routers())
+        else {
+            let message = "a state migration needs an `incremental_sync` and a \
+                           `SubstreamPartitionRouter`";
+            return Err(ComponentError::config(message));
+        };
+        let field = cursor.field(config)?;
+        let partition_field = match router.parents() {
+            [parent] => Some(parent.partition_field(config)?),
+            _ => None,
+        };
+        let stream = Migrating {
+            partition_field: partition_field.as_deref(),
+            cursor_field: &field,
+        };
+        for migration in migrations {
+            state = migration.migrate(state, &stream);
+        }
+        Ok(state)
+    }
+
     /// The JSON schema of the records. `read` reads a file by its path relative to the manifest.
     ///
     /// # Errors
@@ -93,19 +167,33 @@ impl DeclarativeStream {
     }
 
     /// What the catalog says about the stream.
-    #[must_use]
-    pub fn catalog_entry(&self, schema: Value) -> CatalogStream {
+    ///
+    /// # Errors
+    /// When the template of the cursor field fails.
+    pub fn catalog_entry(
+        &self,
+        schema: Value,
+        config: &Config,
+    ) -> Result<CatalogStream, ComponentError> {
         let key = self.primary_key();
-        CatalogStream {
+        let mut modes = vec![SyncMode::FullRefresh];
+        let cursor = self.incremental_sync.as_ref();
+        if cursor.is_some() {
+            modes.push(SyncMode::Incremental);
+        }
+        let field = cursor.map(|cursor| cursor.field(config)).transpose()?;
+        Ok(CatalogStream {
             name: self.name().to_owned(),
             json_schema: schema,
-            supported_sync_modes: vec![SyncMode::FullRefresh],
+            supported_sync_modes: modes,
+            source_defined_cursor: cursor.map(|cursor| !cursor.allows_catalog_defined_field()),
+            default_cursor_field: field.map(|field| vec![field]),
             source_defined_primary_key: (!key.is_empty())
                 .then(|| key.iter().map(|field| vec![field.clone()]).collect()),
-            is_resumable: Some(false),
+            is_resumable: Some(cursor.is_some()),
             is_file_based: Some(false),
             ..CatalogStream::default()
-        }
+        })
     }
 }
 
@@ -139,7 +227,7 @@ retriever:
         let none = |_: &str| Err(std::io::ErrorKind::NotFound.into());
         let schema = stream.schema(&config, &none).unwrap();
         assert_eq!(
-            serde_json::to_value(stream.catalog_entry(schema)).unwrap(),
+            serde_json::to_value(stream.catalog_entry(schema, &config).unwrap()).unwrap(),
             json!({
                 "name": "users",
                 "json_schema": {"type": "object"},
@@ -154,12 +242,12 @@ retriever:
     #[test]
     fn what_is_not_known_yet_is_told_where_it_stands() {
         let yaml = format!(
-            "type: DeclarativeStream{RETRIEVER}incremental_sync:\n  type: DatetimeBasedCursor\n"
+            "type: DeclarativeStream{RETRIEVER}incremental_sync:\n  type: CustomIncrementalSync\n"
         );
         let mistakes = mistakes::<DeclarativeStream>(&yaml);
         assert_eq!(mistakes.len(), 1);
         assert!(
-            mistakes[0].contains("`DatetimeBasedCursor` is not known"),
+            mistakes[0].contains("CustomIncrementalSync"),
             "{mistakes:?}"
         );
     }
