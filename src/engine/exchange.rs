@@ -8,7 +8,8 @@ use crate::component::backoff::Tries;
 use crate::component::error_handler::{Action, Verdict};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
-use crate::message::FailureType;
+use crate::message::{FailureType, StreamSlice};
+use std::sync::Arc;
 
 /// What an exchange came to.
 pub(super) enum Answer {
@@ -20,14 +21,18 @@ pub(super) enum Answer {
     Stopped,
     /// The pagination starts again.
     Reset,
+    /// The page is asked for again with fewer records; what the error handler says.
+    Smaller(Option<String>),
 }
 
 impl Shared {
-    /// Asks for the next page of `read`.
+    /// Asks for the next page of `read`, as `slice` has it: that of the read, or one for a chunk of
+    /// the properties.
     pub(super) fn exchange(
         &self,
         stream: usize,
         retriever: &SimpleRetriever,
+        slice: &Arc<StreamSlice>,
         read: &PartitionRead,
     ) -> Result<Answer, ReadError> {
         let session = &*self.session;
@@ -35,8 +40,9 @@ impl Shared {
         let handler = requester.error_handler();
         let token = read.token.as_ref();
         let cursor = self.plan.nodes[stream].stream.cursor();
-        let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
-        let mut request = requester.request(&read.slice, token, parts, session)?;
+        let size = read.size.reduced;
+        let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
+        let mut request = requester.request(slice, token, parts, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
         loop {
@@ -57,6 +63,9 @@ impl Shared {
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
+                Action::ReducePageSize if retriever.page_size_reduction().is_some() => {
+                    return Ok(Answer::Smaller(verdict.message));
+                }
                 Action::Retry | Action::RateLimited => {}
                 Action::RefreshTokenThenRetry => {
                     if let Some(authenticator) = requester.authenticator() {
@@ -88,10 +97,8 @@ impl Shared {
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
-            request.headers = requester
-                .request(&read.slice, token, parts, session)?
-                .headers;
+            let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
+            request.headers = requester.request(slice, token, parts, session)?.headers;
         }
     }
 

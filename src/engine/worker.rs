@@ -1,5 +1,6 @@
 //! What each worker thread does: take a read, bring its next page, hand its records on.
 
+use super::chunks::Gathered;
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::read::PartitionRead;
@@ -9,6 +10,7 @@ use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
+use crate::component::retriever::{PaginationReset, SimpleRetriever};
 use crate::http::Response;
 use crate::message::{Data, StreamSlice};
 use crate::plan::StreamNode;
@@ -17,8 +19,10 @@ use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
-/// How often the pagination of one partition may start again before it is called a loop.
-const RESET_LIMIT: u32 = 10;
+/// How often the pagination of one partition may start before it is called a loop.
+///
+/// As airbyte-cdk 7.39.1, `pagination_tracker.py`.
+const START_LIMIT: u32 = 2;
 
 /// A page that came, and what it was asked for with.
 struct Around<'a> {
@@ -26,6 +30,7 @@ struct Around<'a> {
     page: &'a Page,
     slice: &'a Arc<StreamSlice>,
     token: Option<&'a Value>,
+    page_size: Option<i64>,
 }
 
 /// What was selected from a page.
@@ -156,29 +161,49 @@ impl Shared {
             self.send(Event::Started { stream });
             read.token = initial_token(paginator, config)?;
         }
-        let response = match self.exchange(stream, retriever, &read)? {
+        let chunks = self.chunks(stream, retriever, &read.slice)?;
+        let (request_slice, earlier) = match chunks.split_last() {
+            Some((last, earlier)) => (last, earlier),
+            None => (&read.slice, &[][..]),
+        };
+        let mut gathered = Gathered::of(retriever);
+        for slice in earlier {
+            if let Answer::Page(response) = self.exchange(stream, retriever, slice, &read)? {
+                gathered.add(self.selected(node, slice, response)?);
+            }
+        }
+        let answer = self.exchange(stream, retriever, request_slice, &read)?;
+        let page_size = read.size.reduced;
+        let response = match answer {
             Answer::Page(response) => response,
-            Answer::Nothing => return Ok(()),
+            Answer::Nothing => {
+                let records = gathered.finish();
+                if !records.is_empty()
+                    && let Some(turn) = read.turns.wait(read.page)
+                {
+                    self.feed(node, stream, &read.slice, &records)?;
+                    self.hand_out(node, stream, &read.slice, records);
+                    turn.pass();
+                }
+                return Ok(());
+            }
             Answer::Stopped => {
                 *fate = Fate::Abandoned;
                 return Ok(());
             }
             Answer::Reset => {
-                read.resets += 1;
-                if read.resets > RESET_LIMIT {
-                    return Err(ReadError::system(format!(
-                        "the pagination was started again {RESET_LIMIT} times, and never came to its end"
-                    )));
-                }
-                let token = initial_token(paginator, config)?;
                 if let Some(turn) = read.turns.wait(read.page) {
                     turn.pass();
                 }
-                self.schedule.resume(read.after(token));
-                *fate = Fate::HandedOn;
-                return Ok(());
+                return self.start_again(read, paginator, fate);
+            }
+            Answer::Smaller(rejection) => {
+                return self.shrink(read, retriever, rejection.as_deref(), fate);
             }
         };
+        if let Some(reduction) = retriever.page_size_reduction() {
+            reduction.succeeded(&mut read.size);
+        }
         if read.goes_round(&response.body) {
             return Err(self.loop_error(&read));
         }
@@ -201,14 +226,17 @@ impl Shared {
             page: &page,
             slice: &slice,
             token: token.as_ref(),
+            page_size,
         };
         let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
         let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
         let synced = (node.cursor.as_ref())
             .filter(|_| is_feed || is_client_side)
             .map(|cursor| cursor.synced(&slice));
+        let limit = (retriever.pagination_reset()).and_then(PaginationReset::limit);
         if self.options.read_ahead
             && !is_feed
+            && limit.is_none()
             && !paginator.is_some_and(|paginator| paginator.get().needs_records())
         {
             match self.next_token(paginator, &around, None) {
@@ -233,7 +261,7 @@ impl Shared {
             synced: synced.as_ref().filter(|_| !is_feed),
             transform_first: is_client_side,
         };
-        let (mut selection, select_error) = if readable {
+        let (selection, select_error) = if readable {
             match retriever.record_selector().select(&page, &selecting) {
                 Ok(selection) => (selection, None),
                 Err(error) => (error.before, Some(error.error)),
@@ -241,6 +269,7 @@ impl Shared {
         } else {
             (Selection::default(), None)
         };
+        let mut selection = gathered.with(selection);
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
@@ -276,11 +305,63 @@ impl Shared {
             return Err(error.into());
         }
         turn.pass();
+        if let Some(read) = &mut read {
+            read.records += seen.selected;
+        }
+        let limited = |read: &PartitionRead| limit.is_some_and(|limit| read.records >= limit);
+        if let Some(read) = read.take_if(|read| limited(read)) {
+            return self.start_again(read, paginator, fate);
+        }
         if let Some(read) = read.filter(|_| !at_end)
             && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
             self.schedule.resume(read.after(Some(next)));
             *fate = Fate::HandedOn;
+        }
+        Ok(())
+    }
+
+    /// Asks for the first page again.
+    fn start_again(
+        &self,
+        mut read: PartitionRead,
+        paginator: Option<&Paginator>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        read.resets += 1;
+        if read.resets >= START_LIMIT {
+            return Err(ReadError::system(format!(
+                "the pagination was started {START_LIMIT} times, and did not come to its end"
+            )));
+        }
+        read.records = 0;
+        let token = initial_token(paginator, &self.session.config)?;
+        self.schedule.resume(read.after(token));
+        *fate = Fate::HandedOn;
+        Ok(())
+    }
+
+    /// Asks for the same page again with fewer records, after a wait.
+    fn shrink(
+        &self,
+        mut read: PartitionRead,
+        retriever: &SimpleRetriever,
+        rejection: Option<&str>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        let (Some(reduction), Some(paginator)) =
+            (retriever.page_size_reduction(), retriever.paginator())
+        else {
+            return Err(ReadError::system("no `page_size_reduction` is declared"));
+        };
+        let configured = paginator.get().page_size(&self.session.config)?;
+        let wait = reduction.reduce(&mut read.size, configured, rejection)?;
+        self.stats[read.stream].retries.add(1);
+        if self.session.gate.sleep(wait).is_ok() {
+            self.schedule.resume(read);
+            *fate = Fate::HandedOn;
+        } else {
+            *fate = Fate::Abandoned;
         }
         Ok(())
     }
@@ -301,6 +382,7 @@ impl Shared {
             last_page_size: seen.map_or(0, |seen| seen.selected),
             read: seen.map_or(0, |seen| seen.read),
             last_record: seen.and_then(|seen| seen.last.as_ref()),
+            page_size: around.page_size,
             config: &self.session.config,
             slice: around.slice,
         };

@@ -108,6 +108,12 @@ impl RecordSelector {
         self.extractor.get().depth()
     }
 
+    /// Whether some records may be left out.
+    #[must_use]
+    pub fn filters(&self) -> bool {
+        self.record_filter.is_some()
+    }
+
     /// Whether the stream's schema is needed to select.
     #[must_use]
     pub fn needs_schema(&self) -> bool {
