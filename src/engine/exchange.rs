@@ -5,14 +5,15 @@
 //! kinds of wait are counted apart.
 
 use super::error::ReadError;
-use super::read::PartitionRead;
 use super::{Shared, StreamStats};
 use crate::component::authenticator::Session as _;
 use crate::component::backoff::{self, default_wait};
 use crate::component::error_handler::{Action, ErrorHandler, Verdict};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
-use crate::message::FailureType;
+use crate::message::{FailureType, StreamSlice};
+use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an exchange came to.
@@ -36,19 +37,19 @@ struct Tries {
 }
 
 impl Shared {
-    /// Asks for the next page of `read`.
+    /// Asks for the page of `slice` that `token` asks for.
     pub(super) fn exchange(
         &self,
         stream: usize,
         retriever: &SimpleRetriever,
-        read: &PartitionRead,
+        slice: &Arc<StreamSlice>,
+        token: Option<&Value>,
     ) -> Result<Answer, ReadError> {
         let session = &*self.session;
         let requester = retriever.requester().get();
         let handler = requester.error_handler();
-        let token = read.token.as_ref();
-        let parts = retriever.request_parts(&read.slice, token, &session.config)?;
-        let mut request = requester.request(&read.slice, token, parts, session)?;
+        let parts = retriever.request_parts(slice, token, &session.config)?;
+        let mut request = requester.request(slice, token, parts, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
         loop {
@@ -98,10 +99,8 @@ impl Shared {
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            let parts = retriever.request_parts(&read.slice, token, &session.config)?;
-            request.headers = requester
-                .request(&read.slice, token, parts, session)?
-                .headers;
+            let parts = retriever.request_parts(slice, token, &session.config)?;
+            request.headers = requester.request(slice, token, parts, session)?.headers;
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod error;
 mod exchange;
+mod nested;
 mod partitions;
 mod queue;
 mod read;

@@ -8,6 +8,7 @@ use crate::component::ComponentError;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
+use crate::component::retriever::Retriever;
 use crate::http::Response;
 use crate::message::{Data, StreamSlice};
 use crate::plan::StreamNode;
@@ -20,18 +21,29 @@ use std::sync::Arc;
 const RESET_LIMIT: u32 = 10;
 
 /// A page that came, and what it was asked for with.
-struct Around<'a> {
-    response: &'a Response,
-    page: &'a Page,
-    slice: &'a Arc<StreamSlice>,
-    token: Option<&'a Value>,
+pub(super) struct Around<'a> {
+    pub(super) response: &'a Response,
+    pub(super) page: &'a Page,
+    pub(super) slice: &'a Arc<StreamSlice>,
+    pub(super) token: Option<&'a Value>,
 }
 
 /// What was selected from a page.
-struct Seen {
+#[derive(Default)]
+pub(super) struct Seen {
     selected: u64,
     read: u64,
     last: Option<Data>,
+}
+
+impl Seen {
+    pub(super) fn of(selection: &Selection) -> Self {
+        Self {
+            selected: selection.records.len() as u64,
+            read: selection.read,
+            last: selection.records.last().cloned(),
+        }
+    }
 }
 
 impl Shared {
@@ -94,7 +106,7 @@ impl Shared {
             self.send(Event::Started { stream });
             read.token = initial_token(paginator, config)?;
         }
-        let response = match self.exchange(stream, retriever, &read)? {
+        let response = match self.exchange(stream, retriever, &read.slice, read.token.as_ref())? {
             Answer::Page(response) => response,
             Answer::Nothing => return Ok(()),
             Answer::Reset => {
@@ -148,7 +160,11 @@ impl Shared {
             }
         }
 
+        let fetch = |retriever: &Retriever, slice: &Arc<StreamSlice>| {
+            self.read_whole(stream, retriever, slice)
+        };
         let selecting = Selecting {
+            fetch: Some(&fetch),
             slice: &slice,
             token: None,
             transformations: node.stream.transformations(),
@@ -166,11 +182,7 @@ impl Shared {
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
-        let seen = Seen {
-            selected: selection.records.len() as u64,
-            read: selection.read,
-            last: selection.records.last().cloned(),
-        };
+        let seen = Seen::of(&selection);
         self.stats[stream]
             .filtered
             .add(seen.read.saturating_sub(seen.selected));
@@ -191,7 +203,7 @@ impl Shared {
     }
 
     /// What asks for the page after this one; `seen` is there once its records are selected.
-    fn next_token(
+    pub(super) fn next_token(
         &self,
         paginator: Option<&Paginator>,
         around: &Around<'_>,
@@ -280,7 +292,7 @@ impl Shared {
 }
 
 /// What asks for the first page.
-fn initial_token(
+pub(super) fn initial_token(
     paginator: Option<&Paginator>,
     config: &Config,
 ) -> Result<Option<Value>, ComponentError> {

@@ -116,6 +116,9 @@ impl<'a> Planner<'a> {
         let Retriever::SimpleRetriever(retriever) = stream.retriever();
         let mut failures = Vec::new();
         let mut inputs = Vec::new();
+        if let Err(error) = retriever.check() {
+            failures.push(StreamFailure::Component(error.or_at(Some(&node.at))));
+        }
         for router in retriever.partition_routers() {
             match router {
                 PartitionRouter::ListPartitionRouter(list) => match list.partitions(self.config) {

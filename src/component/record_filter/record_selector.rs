@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Filter, normalize};
 use crate::component::ComponentError;
 use crate::component::decoder::Page;
-use crate::component::extractor::Extractor;
+use crate::component::extractor::{Extracting, Extractor, Fetch};
 use crate::component::transformation::{Around, Transformation, not_an_object};
 use crate::message::{Data, StreamSlice};
 use crate::template::{self, Config};
@@ -54,6 +54,8 @@ pub struct Selecting<'a> {
     pub schema: Option<&'a Value>,
     /// The user's values.
     pub config: &'a Config,
+    /// How an extractor asks for more; `None`: not at all.
+    pub fetch: Option<&'a Fetch<'a>>,
 }
 
 /// The records of a page.
@@ -96,6 +98,12 @@ impl RecordSelector {
         }
     }
 
+    /// Where the records are in the response.
+    #[must_use]
+    pub fn extractor(&self) -> &Extractor {
+        &self.extractor
+    }
+
     /// In how many containers of a body the records lie, for the decoder.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -114,28 +122,33 @@ impl RecordSelector {
         page: &Page,
         with: &Selecting<'_>,
     ) -> Result<(), ComponentError> {
-        let found = self.extractor.get().extract(page, with.config)?;
+        let extracting = Extracting {
+            config: with.config,
+            fetch: with.fetch,
+        };
+        let found = self.extractor.get().extract(page, &extracting)?;
+        selection.read += found.dropped;
         let schema = with.schema.filter(|schema| {
             self.needs_schema() && schema.as_object().is_some_and(|map| !map.is_empty())
         });
         if self.record_filter.is_none() && with.transformations.is_empty() && schema.is_none() {
-            for record in found {
+            for record in found.records {
                 selection.push(record)?;
             }
-            return Ok(());
+            return whole(page);
         }
         let around = Around {
             config: with.config.clone(),
             stream_slice: template::slice(with.slice),
             next_page_token: with.token.map(template::json),
         };
-        for record in found {
+        for record in found.records {
             match self.work(record, with.transformations, schema, &around)? {
                 Some(record) => selection.push(record)?,
                 None => selection.read += 1,
             }
         }
-        Ok(())
+        whole(page)
     }
 
     /// Filters and changes one record; none when the filter drops it.
@@ -168,6 +181,14 @@ impl RecordSelector {
             normalize(record.value_mut(), schema);
         }
         Ok(Some(record))
+    }
+}
+
+/// Whether the page was read to its end.
+fn whole(page: &Page) -> Result<(), ComponentError> {
+    match &page.broken {
+        None => Ok(()),
+        Some(why) => Err(ComponentError::system(why)),
     }
 }
 
@@ -208,6 +229,7 @@ mod tests {
                 transformations: &transformations,
                 schema: Some(&schema),
                 config: &Config::new(json!({}), Arc::new(Clock::system())),
+                fetch: None,
             },
         )?;
         let records = selection.records.iter().map(Data::to_value).collect();
@@ -248,6 +270,28 @@ record_filter: {type: RecordFilter, condition: \"{{ 'x' in record }}\"}
     }
 
     #[test]
+    fn a_body_that_is_not_whole_fails_after_its_records() {
+        let selector: RecordSelector =
+            from_yaml("extractor: {type: DpathExtractor, field_path: []}");
+        let decoder: Decoder = from_yaml("{type: JsonlDecoder}");
+        let page = decoder.decode(b"{}\n{\"a\": 1}\n\xff".to_vec(), 1);
+        let selection = selector.select(
+            &page,
+            &Selecting {
+                slice: &Arc::new(StreamSlice::default()),
+                token: None,
+                transformations: &[],
+                schema: None,
+                config: &Config::new(json!({}), Arc::new(Clock::system())),
+                fetch: None,
+            },
+        );
+        let error = selection.unwrap_err();
+        assert_eq!(error.before.records.len(), 1);
+        assert_eq!(error.error.message, "line 3 is not UTF-8");
+    }
+
+    #[test]
     fn a_record_that_nobody_looks_into_stays_text() {
         let selector: RecordSelector =
             from_yaml("extractor: {type: DpathExtractor, field_path: [d]}");
@@ -260,6 +304,7 @@ record_filter: {type: RecordFilter, condition: \"{{ 'x' in record }}\"}
                 transformations: &[],
                 schema: None,
                 config: &Config::new(json!({}), Arc::new(Clock::system())),
+                fetch: None,
             },
         );
         let records = selection.unwrap().records;
