@@ -5,6 +5,7 @@
 
 pub mod authenticator;
 pub mod backoff;
+pub mod config;
 pub mod decoder;
 pub mod dpath;
 mod error;
