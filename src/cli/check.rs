@@ -11,6 +11,7 @@ use super::read::protocol;
 use super::signals;
 use crate::component::source::Check;
 use crate::engine::{self, Options};
+use crate::manifest::{Node, NodeValue};
 use crate::message::{CheckStatus, ConnectionStatus, Message};
 use crate::output::Output as _;
 
@@ -34,7 +35,7 @@ pub(super) struct Flags {
 /// Reads the first record of each stream that the manifest's `check` names.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(
+    let mut opened = open(
         &flags.source,
         &flags.archive,
         &flags.threads,
@@ -42,7 +43,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         cancel,
     )?;
     let mut output = protocol(&opened.source.settings.clock);
-    let result = check(&opened)?;
+    let result = check(&mut opened)?;
     opened.finish()?;
     let message = match &result {
         Verdict::Fine => None,
@@ -66,6 +67,20 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     })
 }
 
+/// Whether an authenticator anywhere in the manifest writes rotated tokens back into the config.
+fn writes_back(node: &Node) -> bool {
+    let updater = node.get("refresh_token_updater");
+    let updates = updater.is_some_and(|updater| !matches!(updater.value, NodeValue::Null));
+    if updates && node.type_name() == Some("OAuthAuthenticator") {
+        return true;
+    }
+    match &node.value {
+        NodeValue::Seq(items) => items.iter().any(writes_back),
+        NodeValue::Map(map) => map.values().any(|entry| writes_back(&entry.node)),
+        _ => false,
+    }
+}
+
 /// What a check found.
 enum Verdict {
     Fine,
@@ -73,13 +88,27 @@ enum Verdict {
     Interrupted,
 }
 
-fn check(opened: &Opened) -> Result<Verdict, Failure> {
+fn check(opened: &mut Opened) -> Result<Verdict, Failure> {
     let names = opened.stream_names();
     let Check::CheckStream(check) = (opened.declared.check())
         .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
     let wanted = check
         .stream_names(opened.config.json())
         .map_err(Failure::wrong)?;
+    if wanted.is_empty() {
+        return Ok(Verdict::Wrong(
+            "`check` names no streams, so that there is nothing to try".to_owned(),
+        ));
+    }
+    if check.has_overrides() {
+        if writes_back(opened.source.manifest.root()) {
+            return Ok(Verdict::Wrong(
+                "`config_overrides` cannot stand in a manifest with a `refresh_token_updater`: the config that it writes back would keep them".to_owned(),
+            ));
+        }
+        let values = check.config(opened.config.json()).map_err(Failure::wrong)?;
+        opened.overlay(values);
+    }
     for name in wanted {
         if !names.contains(&name) {
             return Ok(Verdict::Wrong(format!(

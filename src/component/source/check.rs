@@ -53,15 +53,30 @@ impl CheckStream {
         }
     }
 
-    /// The config while the check runs.
+    /// Whether the check runs with another config than the rest.
     #[must_use]
-    pub fn config(&self, config: &Value) -> Value {
+    pub fn has_overrides(&self) -> bool {
+        let overrides = self.config_overrides.as_ref();
+        overrides.is_some_and(|raw| raw.0.value.is_truthy())
+    }
+
+    /// The config while the check runs. Values are not evaluated as templates, and replace those
+    /// of the config as a whole.
+    ///
+    /// # Errors
+    /// When a key is one of the platform's own.
+    pub fn config(&self, config: &Value) -> Result<Value, String> {
         let mut config = config.clone();
         let overrides = self.config_overrides.as_ref().map(|raw| raw.0.to_json());
         if let (Value::Object(config), Some(Value::Object(overrides))) = (&mut config, overrides) {
+            if let Some(key) = overrides.keys().find(|key| key.starts_with("__airbyte")) {
+                return Err(format!(
+                    "`config_overrides` cannot set `{key}`: such keys are the platform's own"
+                ));
+            }
             config.extend(overrides);
         }
-        config
+        Ok(config)
     }
 }
 
@@ -86,9 +101,13 @@ mod tests {
     fn overrides_are_laid_over_the_config() {
         let Check::CheckStream(check) =
             from_yaml("{type: CheckStream, config_overrides: {page_size: 1}}");
+        assert!(check.has_overrides());
         assert_eq!(
-            check.config(&json!({"a": 1, "page_size": 50})),
+            check.config(&json!({"a": 1, "page_size": 50})).unwrap(),
             json!({"a": 1, "page_size": 1})
         );
+        let Check::CheckStream(check) =
+            from_yaml("{type: CheckStream, config_overrides: {__airbyte_check_stream_names: [b]}}");
+        assert!(check.config(&json!({})).is_err());
     }
 }
