@@ -1,7 +1,6 @@
 //! One request and its answer: sent, judged by the error handler, sent again after a wait.
 
 use super::error::ReadError;
-use super::read::PartitionRead;
 use super::{Shared, StreamStats};
 use crate::component::authenticator::Session as _;
 use crate::component::backoff::Tries;
@@ -9,6 +8,7 @@ use crate::component::error_handler::{Action, Verdict};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
 use crate::message::{FailureType, StreamSlice};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What an exchange came to.
@@ -26,21 +26,20 @@ pub(super) enum Answer {
 }
 
 impl Shared {
-    /// Asks for the next page of `read`, as `slice` has it: that of the read, or one for a chunk of
-    /// the properties.
+    /// Asks for the page of `slice` that `token` asks for, with `size` records where the pages were
+    /// made smaller.
     pub(super) fn exchange(
         &self,
         stream: usize,
         retriever: &SimpleRetriever,
         slice: &Arc<StreamSlice>,
-        read: &PartitionRead,
+        token: Option<&Value>,
+        size: Option<i64>,
     ) -> Result<Answer, ReadError> {
         let session = &*self.session;
         let requester = retriever.requester().get();
         let handler = requester.error_handler();
-        let token = read.token.as_ref();
         let cursor = self.plan.nodes[stream].stream.cursor();
-        let size = read.size.reduced;
         let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
         let mut request = requester.request(slice, token, parts, session)?;
         let stats = &self.stats[stream];

@@ -13,6 +13,7 @@ mod collector;
 mod error;
 mod exchange;
 mod fetch;
+mod nested;
 mod partitions;
 mod queue;
 mod read;

@@ -10,7 +10,7 @@ use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
-use crate::component::retriever::{PaginationReset, SimpleRetriever};
+use crate::component::retriever::{PaginationReset, Retriever, SimpleRetriever};
 use crate::http::Response;
 use crate::message::{Data, StreamSlice};
 use crate::plan::StreamNode;
@@ -25,16 +25,17 @@ use std::sync::{Arc, PoisonError};
 const START_LIMIT: u32 = 2;
 
 /// A page that came, and what it was asked for with.
-struct Around<'a> {
-    response: &'a Response,
-    page: &'a Page,
-    slice: &'a Arc<StreamSlice>,
-    token: Option<&'a Value>,
-    page_size: Option<i64>,
+pub(super) struct Around<'a> {
+    pub(super) response: &'a Response,
+    pub(super) page: &'a Page,
+    pub(super) slice: &'a Arc<StreamSlice>,
+    pub(super) token: Option<&'a Value>,
+    pub(super) page_size: Option<i64>,
 }
 
 /// What was selected from a page.
-struct Seen {
+#[derive(Default)]
+pub(super) struct Seen {
     selected: u64,
     read: u64,
     last: Option<Data>,
@@ -49,6 +50,16 @@ enum Fate {
     HandedOn,
     /// The run was stopped; the partition, and so its stream, does not come to its end.
     Abandoned,
+}
+
+impl Seen {
+    pub(super) fn of(selection: &Selection) -> Self {
+        Self {
+            selected: selection.records.len() as u64,
+            read: selection.read,
+            last: selection.records.last().cloned(),
+        }
+    }
 }
 
 impl Shared {
@@ -167,13 +178,14 @@ impl Shared {
             None => (&read.slice, &[][..]),
         };
         let mut gathered = Gathered::of(retriever);
+        let (asked, page_size) = (read.token.as_ref(), read.size.reduced);
         for slice in earlier {
-            if let Answer::Page(response) = self.exchange(stream, retriever, slice, &read)? {
+            let answer = self.exchange(stream, retriever, slice, asked, page_size)?;
+            if let Answer::Page(response) = answer {
                 gathered.add(self.selected(node, slice, response)?);
             }
         }
-        let answer = self.exchange(stream, retriever, request_slice, &read)?;
-        let page_size = read.size.reduced;
+        let answer = self.exchange(stream, retriever, request_slice, asked, page_size)?;
         let response = match answer {
             Answer::Page(response) => response,
             Answer::Nothing => {
@@ -251,7 +263,11 @@ impl Shared {
             }
         }
 
+        let fetch = |retriever: &Retriever, slice: &Arc<StreamSlice>| {
+            self.read_whole(stream, retriever, slice)
+        };
         let selecting = Selecting {
+            fetch: Some(&fetch),
             slice: &slice,
             token: None,
             transformations: node.stream.transformations(),
@@ -273,11 +289,7 @@ impl Shared {
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
-        let seen = Seen {
-            selected: selection.records.len() as u64,
-            read: selection.read,
-            last: selection.records.last().cloned(),
-        };
+        let seen = Seen::of(&selection);
         self.stats[stream]
             .filtered
             .add(seen.read.saturating_sub(seen.selected));
@@ -367,7 +379,7 @@ impl Shared {
     }
 
     /// What asks for the page after this one; `seen` is there once its records are selected.
-    fn next_token(
+    pub(super) fn next_token(
         &self,
         paginator: Option<&Paginator>,
         around: &Around<'_>,
@@ -477,7 +489,7 @@ impl Fate {
 }
 
 /// What asks for the first page.
-fn initial_token(
+pub(super) fn initial_token(
     paginator: Option<&Paginator>,
     config: &Config,
 ) -> Result<Option<Value>, ComponentError> {

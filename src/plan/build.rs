@@ -189,6 +189,9 @@ impl<'a> Planner<'a> {
             failures.push(StreamFailure::Component(error));
         }
         let mut inputs = Vec::new();
+        if let Err(error) = retriever.check() {
+            failures.push(StreamFailure::Component(error.or_at(Some(&node.at))));
+        }
         for router in retriever.partition_routers() {
             let mut input = Input::default();
             match router.gather(self.config) {

@@ -37,6 +37,13 @@ enum TokenOption {
     RequestPath(RequestPath),
 }
 
+impl DefaultPaginator {
+    /// Whether the next page begins behind the records of the pages before.
+    pub(super) fn is_by_offset(&self) -> bool {
+        matches!(self.pagination_strategy, Strategy::OffsetIncrement(_))
+    }
+}
+
 impl Pages for DefaultPaginator {
     fn check(&self, config: &Config) -> Result<(), ComponentError> {
         let Some(size_option) = &self.page_size_option else {

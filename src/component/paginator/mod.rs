@@ -195,6 +195,14 @@ impl Paginator {
     }
 }
 
+impl Paginator {
+    /// Whether the next page begins behind the records of the pages before.
+    #[must_use]
+    pub fn is_by_offset(&self) -> bool {
+        matches!(self, Self::DefaultPaginator(paginator) if paginator.is_by_offset())
+    }
+}
+
 impl Default for Paginator {
     fn default() -> Self {
         Self::NoPagination(NoPagination::default())

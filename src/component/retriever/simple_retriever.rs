@@ -11,6 +11,7 @@ use crate::component::ComponentError;
 use crate::component::cursor::Cursor;
 use crate::component::decoder::{Decoder, Page};
 use crate::component::error_handler::Action;
+use crate::component::extractor::Extractor;
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
 use crate::component::partition_router::{PartitionRouter, overlay, share_of_all};
@@ -50,6 +51,28 @@ pub struct SimpleRetriever {
 }
 
 impl SimpleRetriever {
+    /// Whether its parts go together.
+    ///
+    /// # Errors
+    /// Which do not, as airbyte-cdk 7.39.1 refuses them (`model_to_component_factory.py`).
+    pub fn check(&self) -> Result<(), ComponentError> {
+        let Extractor::CombinedExtractor(_) = self.record_selector.extractor() else {
+            return Ok(());
+        };
+        if self.decoder.as_ref().is_some_and(Decoder::is_streamed) {
+            return Err(ComponentError::config(
+                "`CombinedExtractor` does not go with a decoder that reads its body as a stream",
+            ));
+        }
+        let by_offset = self.paginator.as_ref().is_some_and(Paginator::is_by_offset);
+        if self.record_selector.extractor().unites() && by_offset {
+            return Err(ComponentError::config(
+                "`CombinedExtractor` with the mode `union` does not go with `OffsetIncrement`: the number of its records is not that of the API's page",
+            ));
+        }
+        Ok(())
+    }
+
     /// What is asked for.
     #[must_use]
     pub fn requester(&self) -> &Requester {
