@@ -130,13 +130,6 @@ impl Broken {
 }
 
 impl Opened {
-    /// The same with another config.
-    pub(super) fn with_config(mut self, config: Value) -> Self {
-        self.config = Config::new(config, Arc::clone(self.config.clock()));
-        self.session = Arc::new(self.session.with_config(self.config.clone()));
-        self
-    }
-
     /// The streams on offer: all of them, or, where all of those `asked` for stand in the manifest
     /// itself, only these; then no API is asked for the names of others.
     pub(super) fn offer(&self, asked: Option<&[String]>) -> Offer {

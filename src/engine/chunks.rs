@@ -79,6 +79,7 @@ impl Shared {
             config: &self.session.config,
             synced: None,
             transform_first: false,
+            fetch: None,
         };
         let selection = retriever.record_selector().select(&page, &selecting);
         selection.map_err(|error| error.error.into())

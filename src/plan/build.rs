@@ -186,12 +186,9 @@ impl<'a> Planner<'a> {
         let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();
         if let Err(error) = retriever.check(self.config) {
-            failures.push(StreamFailure::Component(error));
-        }
-        let mut inputs = Vec::new();
-        if let Err(error) = retriever.check() {
             failures.push(StreamFailure::Component(error.or_at(Some(&node.at))));
         }
+        let mut inputs = Vec::new();
         for router in retriever.partition_routers() {
             let mut input = Input::default();
             match router.gather(self.config) {

@@ -304,6 +304,8 @@ record_filter: {type: RecordFilter, condition: \"{{ 'x' in record }}\"}
                 transformations: &[],
                 schema: None,
                 config: &Config::new(json!({}), Arc::new(Clock::system())),
+                synced: None,
+                transform_first: false,
                 fetch: None,
             },
         );

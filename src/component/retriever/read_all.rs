@@ -42,6 +42,7 @@ impl SimpleRetriever {
                 config,
                 synced: None,
                 transform_first: false,
+                fetch: None,
             };
             let selection = self.record_selector().select(&page, &selecting)?;
             let info = PageInfo {

@@ -51,11 +51,9 @@ pub struct SimpleRetriever {
 }
 
 impl SimpleRetriever {
-    /// Whether its parts go together.
-    ///
-    /// # Errors
-    /// Which do not, as airbyte-cdk 7.39.1 refuses them (`model_to_component_factory.py`).
-    pub fn check(&self) -> Result<(), ComponentError> {
+    /// Whether a combined extractor goes with the rest, as airbyte-cdk 7.39.1 refuses it
+    /// (`model_to_component_factory.py`).
+    fn check_extractor(&self) -> Result<(), ComponentError> {
         let Extractor::CombinedExtractor(_) = self.record_selector.extractor() else {
             return Ok(());
         };
@@ -116,6 +114,7 @@ impl SimpleRetriever {
     /// # Errors
     /// When its parts do not go together.
     pub fn check(&self, config: &Config) -> Result<(), ComponentError> {
+        self.check_extractor()?;
         if let Some(paginator) = &self.paginator {
             paginator.get().check(config)?;
         }
