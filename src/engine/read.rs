@@ -2,6 +2,7 @@
 
 use super::turn::Turns;
 use crate::component::cursor::CursorValue;
+use crate::component::retriever::PageSize;
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
@@ -29,6 +30,10 @@ pub(super) struct PartitionRead {
     pub(super) latest: Arc<Latest>,
     /// Times the pagination was started again at the error handler's word.
     pub(super) resets: u32,
+    /// Records since the pagination started.
+    pub(super) records: u64,
+    /// The page size, when the API wanted a smaller one.
+    pub(super) size: PageSize,
     repeats: Repeats,
 }
 
@@ -43,6 +48,8 @@ impl PartitionRead {
             is_cut,
             latest: Arc::default(),
             resets: 0,
+            records: 0,
+            size: PageSize::default(),
             repeats: Repeats::default(),
         }
     }

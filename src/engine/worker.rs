@@ -1,5 +1,6 @@
 //! What each worker thread does: take a read, bring its next page, hand its records on.
 
+use super::chunks::Gathered;
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::read::PartitionRead;
@@ -9,6 +10,7 @@ use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
+use crate::component::retriever::{PaginationReset, Retriever, SimpleRetriever};
 use crate::http::Response;
 use crate::message::{Data, StreamSlice};
 use crate::plan::StreamNode;
@@ -17,19 +19,23 @@ use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
-/// How often the pagination of one partition may start again before it is called a loop.
-const RESET_LIMIT: u32 = 10;
+/// How often the pagination of one partition may start before it is called a loop.
+///
+/// As airbyte-cdk 7.39.1, `pagination_tracker.py`.
+const START_LIMIT: u32 = 2;
 
 /// A page that came, and what it was asked for with.
-struct Around<'a> {
-    response: &'a Response,
-    page: &'a Page,
-    slice: &'a Arc<StreamSlice>,
-    token: Option<&'a Value>,
+pub(super) struct Around<'a> {
+    pub(super) response: &'a Response,
+    pub(super) page: &'a Page,
+    pub(super) slice: &'a Arc<StreamSlice>,
+    pub(super) token: Option<&'a Value>,
+    pub(super) page_size: Option<i64>,
 }
 
 /// What was selected from a page.
-struct Seen {
+#[derive(Default)]
+pub(super) struct Seen {
     selected: u64,
     read: u64,
     last: Option<Data>,
@@ -44,6 +50,16 @@ enum Fate {
     HandedOn,
     /// The run was stopped; the partition, and so its stream, does not come to its end.
     Abandoned,
+}
+
+impl Seen {
+    pub(super) fn of(selection: &Selection) -> Self {
+        Self {
+            selected: selection.records.len() as u64,
+            read: selection.read,
+            last: selection.records.last().cloned(),
+        }
+    }
 }
 
 impl Shared {
@@ -156,29 +172,50 @@ impl Shared {
             self.send(Event::Started { stream });
             read.token = initial_token(paginator, config)?;
         }
-        let response = match self.exchange(stream, retriever, &read)? {
+        let chunks = self.chunks(stream, retriever, &read.slice)?;
+        let (request_slice, earlier) = match chunks.split_last() {
+            Some((last, earlier)) => (last, earlier),
+            None => (&read.slice, &[][..]),
+        };
+        let mut gathered = Gathered::of(retriever);
+        let (asked, page_size) = (read.token.as_ref(), read.size.reduced);
+        for slice in earlier {
+            let answer = self.exchange(stream, retriever, slice, asked, page_size)?;
+            if let Answer::Page(response) = answer {
+                gathered.add(self.selected(node, slice, response)?);
+            }
+        }
+        let answer = self.exchange(stream, retriever, request_slice, asked, page_size)?;
+        let response = match answer {
             Answer::Page(response) => response,
-            Answer::Nothing => return Ok(()),
+            Answer::Nothing => {
+                let records = gathered.finish();
+                if !records.is_empty()
+                    && let Some(turn) = read.turns.wait(read.page)
+                {
+                    self.feed(node, stream, &read.slice, &records)?;
+                    self.hand_out(node, stream, &read.slice, records);
+                    turn.pass();
+                }
+                return Ok(());
+            }
             Answer::Stopped => {
                 *fate = Fate::Abandoned;
                 return Ok(());
             }
             Answer::Reset => {
-                read.resets += 1;
-                if read.resets > RESET_LIMIT {
-                    return Err(ReadError::system(format!(
-                        "the pagination was started again {RESET_LIMIT} times, and never came to its end"
-                    )));
-                }
-                let token = initial_token(paginator, config)?;
                 if let Some(turn) = read.turns.wait(read.page) {
                     turn.pass();
                 }
-                self.schedule.resume(read.after(token));
-                *fate = Fate::HandedOn;
-                return Ok(());
+                return self.start_again(read, paginator, fate);
+            }
+            Answer::Smaller(rejection) => {
+                return self.shrink(read, retriever, rejection.as_deref(), fate);
             }
         };
+        if let Some(reduction) = retriever.page_size_reduction() {
+            reduction.succeeded(&mut read.size);
+        }
         if read.goes_round(&response.body) {
             return Err(self.loop_error(&read));
         }
@@ -201,14 +238,17 @@ impl Shared {
             page: &page,
             slice: &slice,
             token: token.as_ref(),
+            page_size,
         };
         let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
         let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
         let synced = (node.cursor.as_ref())
             .filter(|_| is_feed || is_client_side)
             .map(|cursor| cursor.synced(&slice));
+        let limit = (retriever.pagination_reset()).and_then(PaginationReset::limit);
         if self.options.read_ahead
             && !is_feed
+            && limit.is_none()
             && !paginator.is_some_and(|paginator| paginator.get().needs_records())
         {
             match self.next_token(paginator, &around, None) {
@@ -223,7 +263,11 @@ impl Shared {
             }
         }
 
+        let fetch = |retriever: &Retriever, slice: &Arc<StreamSlice>| {
+            self.read_whole(stream, retriever, slice)
+        };
         let selecting = Selecting {
+            fetch: Some(&fetch),
             slice: &slice,
             token: None,
             transformations: node.stream.transformations(),
@@ -233,7 +277,7 @@ impl Shared {
             synced: synced.as_ref().filter(|_| !is_feed),
             transform_first: is_client_side,
         };
-        let (mut selection, select_error) = if readable {
+        let (selection, select_error) = if readable {
             match retriever.record_selector().select(&page, &selecting) {
                 Ok(selection) => (selection, None),
                 Err(error) => (error.before, Some(error.error)),
@@ -241,14 +285,11 @@ impl Shared {
         } else {
             (Selection::default(), None)
         };
+        let mut selection = gathered.with(selection);
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
-        let seen = Seen {
-            selected: selection.records.len() as u64,
-            read: selection.read,
-            last: selection.records.last().cloned(),
-        };
+        let seen = Seen::of(&selection);
         self.stats[stream]
             .filtered
             .add(seen.read.saturating_sub(seen.selected));
@@ -276,6 +317,13 @@ impl Shared {
             return Err(error.into());
         }
         turn.pass();
+        if let Some(read) = &mut read {
+            read.records += seen.selected;
+        }
+        let limited = |read: &PartitionRead| limit.is_some_and(|limit| read.records >= limit);
+        if let Some(read) = read.take_if(|read| limited(read)) {
+            return self.start_again(read, paginator, fate);
+        }
         if let Some(read) = read.filter(|_| !at_end)
             && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
@@ -285,8 +333,53 @@ impl Shared {
         Ok(())
     }
 
+    /// Asks for the first page again.
+    fn start_again(
+        &self,
+        mut read: PartitionRead,
+        paginator: Option<&Paginator>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        read.resets += 1;
+        if read.resets >= START_LIMIT {
+            return Err(ReadError::system(format!(
+                "the pagination was started {START_LIMIT} times, and did not come to its end"
+            )));
+        }
+        read.records = 0;
+        let token = initial_token(paginator, &self.session.config)?;
+        self.schedule.resume(read.after(token));
+        *fate = Fate::HandedOn;
+        Ok(())
+    }
+
+    /// Asks for the same page again with fewer records, after a wait.
+    fn shrink(
+        &self,
+        mut read: PartitionRead,
+        retriever: &SimpleRetriever,
+        rejection: Option<&str>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        let (Some(reduction), Some(paginator)) =
+            (retriever.page_size_reduction(), retriever.paginator())
+        else {
+            return Err(ReadError::system("no `page_size_reduction` is declared"));
+        };
+        let configured = paginator.get().page_size(&self.session.config)?;
+        let wait = reduction.reduce(&mut read.size, configured, rejection)?;
+        self.stats[read.stream].retries.add(1);
+        if self.session.gate.sleep(wait).is_ok() {
+            self.schedule.resume(read);
+            *fate = Fate::HandedOn;
+        } else {
+            *fate = Fate::Abandoned;
+        }
+        Ok(())
+    }
+
     /// What asks for the page after this one; `seen` is there once its records are selected.
-    fn next_token(
+    pub(super) fn next_token(
         &self,
         paginator: Option<&Paginator>,
         around: &Around<'_>,
@@ -301,6 +394,7 @@ impl Shared {
             last_page_size: seen.map_or(0, |seen| seen.selected),
             read: seen.map_or(0, |seen| seen.read),
             last_record: seen.and_then(|seen| seen.last.as_ref()),
+            page_size: around.page_size,
             config: &self.session.config,
             slice: around.slice,
         };
@@ -395,7 +489,7 @@ impl Fate {
 }
 
 /// What asks for the first page.
-fn initial_token(
+pub(super) fn initial_token(
     paginator: Option<&Paginator>,
     config: &Config,
 ) -> Result<Option<Value>, ComponentError> {

@@ -126,7 +126,7 @@ impl SessionTokenAuthenticator {
         let response = self
             .login_requester
             .get()
-            .fetch(&RequestParts::default(), session)
+            .fetch(None, &RequestParts::default(), session)
             .map_err(|mut error| {
                 error.message = format!("cannot log in: {}", error.message);
                 error

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{HttpRequester, RequestParts};
 use crate::component::ComponentError;
 use crate::component::authenticator::Session;
@@ -18,6 +20,7 @@ impl HttpRequester {
     /// When the handler calls the response a failure, the tries are used up, or the run is stopped.
     pub(in crate::component) fn fetch(
         &self,
+        token: Option<&Value>,
         extra: &RequestParts,
         session: &dyn Session,
     ) -> Result<Option<Response>, ComponentError> {
@@ -25,7 +28,7 @@ impl HttpRequester {
         let slice = Arc::new(StreamSlice::default());
         let mut tries = Tries::default();
         loop {
-            let request = self.request(&slice, None, extra.clone(), session)?;
+            let request = self.request(&slice, token, extra.clone(), session)?;
             let outcome = session.send(&request);
             tries.sent += 1;
             let verdict = handler.judge(&request.url, outcome.as_ref(), config)?;
