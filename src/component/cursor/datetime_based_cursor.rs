@@ -150,6 +150,8 @@ impl DatetimeBasedCursor {
         let start = self
             .start_datetime
             .evaluate(&self.datetime_format, config)?;
+        // Differs: all windows of a run end at one instant; the reference asks the clock again for
+        // each partition.
         let now = DateTime::utc(config.clock().now_utc());
         let end = match self.end_datetime.as_ref().filter(|end| end.is_set()) {
             Some(end) => Some(end.evaluate(&self.datetime_format, config)?),
