@@ -49,17 +49,6 @@ impl Session {
         }
     }
 
-    /// A session of its own on the same way to the hosts, with another config.
-    #[must_use]
-    pub fn with_config(&self, config: Config) -> Self {
-        Self::new(
-            config,
-            Arc::clone(&self.transport),
-            self.secrets.clone(),
-            Arc::clone(&self.cancel),
-        )
-    }
-
     /// Asks the run to stop: every wait ends, and no more work is handed out.
     pub fn cancel(&self) {
         self.cancel.store(true, Ordering::Relaxed);
