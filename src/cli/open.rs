@@ -15,6 +15,7 @@ use super::flags;
 use super::network::Network;
 use super::source::Source;
 use super::trace::Traced;
+use crate::component::api_budget::Limiter;
 use crate::component::resolver::ComponentValues;
 use crate::component::source::DeclarativeSource;
 use crate::engine::{self, Session};
@@ -63,7 +64,13 @@ pub(super) fn open(
             secrets,
         });
     }
+    let budget = (declared.api_budget())
+        .map_err(|errors| wrong_manifest(errors, &source.manifest))?
+        .map(|budget| Limiter::new(budget, &config))
+        .transpose()
+        .map_err(Failure::wrong)?;
     let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
+    let session = session.within(budget);
     Ok(Opened {
         session: Arc::new(session),
         source,
