@@ -47,6 +47,7 @@ pub struct HTTPAPIBudget {
 /// How many requests are allowed in which time.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(tag = "type")]
+#[expect(clippy::enum_variant_names, reason = "the names are the language's")]
 enum Policy {
     /// A number of requests in each period.
     FixedWindowCallRatePolicy(FixedWindowCallRatePolicy),
