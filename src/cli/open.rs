@@ -17,6 +17,7 @@ use super::normalize;
 use super::secrets;
 use super::source::Source;
 use super::trace::Traced;
+use crate::component::api_budget::Limiter;
 use crate::component::resolver::ComponentValues;
 use crate::component::source::DeclarativeSource;
 use crate::engine::{self, Session};
@@ -33,7 +34,6 @@ pub(super) struct Opened {
     pub(super) session: Arc<Session>,
     network: Network,
     threads: usize,
-    cancel: Arc<AtomicBool>,
 }
 
 /// Reads the manifest and the config, holds one against the other, and opens the way to the API.
@@ -69,11 +69,15 @@ pub(super) fn open(
             secrets,
         });
     }
-    let secrets = network.secrets.clone();
-    let session = Session::new(config.clone(), transport, secrets, Arc::clone(&cancel));
+    let budget = (declared.api_budget())
+        .map_err(|errors| wrong_manifest(errors, &source.manifest))?
+        .map(|budget| Limiter::new(budget, &config))
+        .transpose()
+        .map_err(Failure::wrong)?;
+    let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
+    let session = session.within(budget);
     Ok(Opened {
         session: Arc::new(session),
-        cancel,
         source,
         declared,
         config,
@@ -163,12 +167,7 @@ impl Opened {
             }
         }
         self.config = Config::new(values, Arc::clone(&self.source.settings.clock));
-        self.session = Arc::new(Session::new(
-            self.config.clone(),
-            Arc::clone(&self.network.transport),
-            self.network.secrets.clone(),
-            Arc::clone(&self.cancel),
-        ));
+        self.session = Arc::new(self.session.with_config(self.config.clone()));
     }
 
     /// Reads a file by its path relative to the manifest.

@@ -3,6 +3,7 @@
 //! In: nodes of a manifest. Out: immutable values that know requests, responses and records. They
 //! must not know threads, the network or outputs.
 
+pub mod api_budget;
 pub mod authenticator;
 pub mod backoff;
 pub mod config;

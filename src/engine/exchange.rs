@@ -2,6 +2,7 @@
 
 use super::error::ReadError;
 use super::{Shared, StreamStats};
+use crate::component::ComponentError;
 use crate::component::authenticator::Session as _;
 use crate::component::backoff::Tries;
 use crate::component::error_handler::{Action, Verdict};
@@ -50,7 +51,7 @@ impl Shared {
             };
             stats.requests.add(1);
             tries.sent += 1;
-            let outcome = self.send_once(stats, &request);
+            let outcome = self.send_once(stats, &request)?;
             let verdict = handler.judge(&request.url, outcome.as_ref(), &session.config)?;
             match verdict.action {
                 Action::Success => {
@@ -105,12 +106,12 @@ impl Shared {
         &self,
         stats: &StreamStats,
         request: &Request,
-    ) -> Result<Response, TransportError> {
-        let outcome = self.session.send(request);
+    ) -> Result<Result<Response, TransportError>, ComponentError> {
+        let outcome = self.session.send_within_budget(request)?;
         if let Ok(response) = &outcome {
             stats.bytes.add(response.wire_bytes);
         }
-        outcome
+        Ok(outcome)
     }
 
     /// The error of a response that the handler says is a failure.

@@ -1,5 +1,7 @@
 //! What all streams of a run share: the way to the hosts, tokens, secrets, pauses, the clock.
 
+use crate::component::ComponentError;
+use crate::component::api_budget::Limiter;
 use crate::component::authenticator::{ConfigChange, Session as Shared, TokenStore};
 use crate::http::{Gate, Request, Response, Secrets, Stopped, Transport, TransportError};
 use crate::template::Config;
@@ -17,6 +19,7 @@ pub struct Session {
     pub(super) gate: Gate,
     cancel: Arc<AtomicBool>,
     changes: Mutex<Changes>,
+    limiter: Option<Arc<Limiter>>,
 }
 
 /// What authenticators changed in the config.
@@ -46,6 +49,28 @@ impl Session {
             secrets,
             cancel,
             changes: Mutex::default(),
+            limiter: None,
+        }
+    }
+
+    /// The same session with a budget of requests.
+    #[must_use]
+    pub fn within(mut self, limiter: Option<Limiter>) -> Self {
+        self.limiter = limiter.map(Arc::new);
+        self
+    }
+
+    /// A session of its own on the same way to the hosts, with another config.
+    #[must_use]
+    pub fn with_config(&self, config: Config) -> Self {
+        Self {
+            limiter: self.limiter.clone(),
+            ..Self::new(
+                config,
+                Arc::clone(&self.transport),
+                self.secrets.clone(),
+                Arc::clone(&self.cancel),
+            )
         }
     }
 
@@ -101,6 +126,28 @@ impl Shared for Session {
 
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
         self.transport.send(request)
+    }
+
+    fn send_within_budget(
+        &self,
+        request: &Request,
+    ) -> Result<Result<Response, TransportError>, ComponentError> {
+        let Some(limiter) = &self.limiter else {
+            return Ok(self.send(request));
+        };
+        // Waits may be scaled to nothing: what was waited for counts as passed.
+        let mut now = self.config.clock().now();
+        while let Some(wait) = limiter.acquire(request, now)? {
+            self.pause(wait)
+                .map_err(|stopped| ComponentError::system(stopped.to_string()))?;
+            let waited = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+            now = self.config.clock().now().max(now.saturating_add(waited));
+        }
+        let outcome = self.send(request);
+        if let Ok(response) = &outcome {
+            limiter.update(request, response, self.config.clock().now());
+        }
+        Ok(outcome)
     }
 
     fn pause(&self, wait: Duration) -> Result<(), Stopped> {

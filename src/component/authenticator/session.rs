@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Micros;
+use crate::component::ComponentError;
 use crate::http::{Request, Response, Secrets, Stopped, TransportError};
 use crate::template::Config;
 
@@ -25,6 +26,17 @@ pub trait Session: Send + Sync {
     /// # Errors
     /// When no response came.
     fn send(&self, request: &Request) -> Result<Response, TransportError>;
+
+    /// Sends a request of a stream or of a requester beside one: as often as the API's budget allows.
+    ///
+    /// # Errors
+    /// When the request counts for more than is ever allowed, or the run is stopped.
+    fn send_within_budget(
+        &self,
+        request: &Request,
+    ) -> Result<Result<Response, TransportError>, ComponentError> {
+        Ok(self.send(request))
+    }
 
     /// Waits between two tries.
     ///

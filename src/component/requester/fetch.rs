@@ -29,7 +29,7 @@ impl HttpRequester {
         let mut tries = Tries::default();
         loop {
             let request = self.request(&slice, token, extra.clone(), session)?;
-            let outcome = session.send(&request);
+            let outcome = session.send_within_budget(&request)?;
             tries.sent += 1;
             let verdict = handler.judge(&request.url, outcome.as_ref(), config)?;
             match verdict.action {

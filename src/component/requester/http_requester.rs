@@ -135,12 +135,12 @@ impl HttpRequester {
         if let Some(properties) = parameter.and_then(Parameters::properties) {
             return Some(properties);
         }
-        self.fetch_properties_from_endpoint
-            .as_ref()
-            .or_else(|| match &self.query_properties {
-                Some(PropertiesParameter::QueryProperties(properties)) => Some(properties),
-                None => None,
-            })
+        let PropertiesParameter::QueryProperties(properties) =
+            match (&self.fetch_properties_from_endpoint, &self.query_properties) {
+                (Some(endpoint), _) => return Some(endpoint),
+                (None, declared) => declared.as_ref()?,
+            };
+        Some(properties)
     }
 
     /// Whether a repeated request may be answered from memory.

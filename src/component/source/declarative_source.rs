@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, ConcurrencyLevel, Spec};
+use crate::component::api_budget::ApiBudget;
 use crate::manifest::{self, Error, Node, Place, Raw};
 
 /// The manifest of a source of data.
@@ -25,7 +26,7 @@ pub struct DeclarativeSource {
     /// How many partitions are read at the same time.
     #[serde(default)]
     concurrency_level: Option<Raw>,
-    /// Not known to this version: requests are not limited beforehand.
+    /// How many requests the API allows.
     #[serde(default)]
     api_budget: Option<Raw>,
     /// Not known to this version: streams of a group may be read at the same time.
@@ -102,19 +103,19 @@ impl DeclarativeSource {
         node.map(manifest::decode).transpose()
     }
 
+    /// How many requests the API allows, if the manifest says so.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub fn api_budget(&self) -> Result<Option<ApiBudget>, Vec<Error>> {
+        let node = self.api_budget.as_ref().map(|raw| &raw.0);
+        node.map(manifest::decode).transpose()
+    }
+
     /// What this version passes over.
     #[must_use]
     pub fn ignored(&self) -> Vec<Ignored> {
         let mut ignored = Vec::new();
-        if let Some(Raw(node)) = &self.api_budget {
-            ignored.push(Ignored {
-                message: "`api_budget` is not known to this version: requests are not limited \
-                          before the API asks for it"
-                    .to_owned(),
-                at: node.at.clone(),
-                streams: Vec::new(),
-            });
-        }
         let groups = self.stream_groups.as_ref().and_then(|raw| raw.0.as_map());
         for (name, entry) in groups.into_iter().flatten() {
             ignored.push(Ignored {
@@ -166,9 +167,8 @@ stream_groups: {g: {streams: [a, {name: b}]}}
     fn what_is_passed_over_is_told() {
         let source: DeclarativeSource = from_yaml(YAML);
         let ignored = source.ignored();
-        assert_eq!(ignored.len(), 2);
-        assert!(ignored[0].message.contains("api_budget"));
-        assert_eq!(ignored[1].streams, ["a", "b"]);
+        assert_eq!(ignored.len(), 1);
+        assert_eq!(ignored[0].streams, ["a", "b"]);
     }
 
     #[test]
