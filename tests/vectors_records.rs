@@ -22,10 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 /// Component types that this version does not know.
-const UNKNOWN: &[&str] = &[
-    "GroupingPartitionRouter",
-    "UnionPartitionRouter",
-];
+const UNKNOWN: &[&str] = &["GroupingPartitionRouter", "UnionPartitionRouter"];
 
 /// Kinds, and how many of their vectors must be answered as the reference does, in per mille.
 const KINDS: &[(&str, &str, usize)] = &[
