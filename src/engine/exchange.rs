@@ -7,12 +7,16 @@
 use super::error::ReadError;
 use super::read::PartitionRead;
 use super::{Shared, StreamStats};
+use crate::component::ComponentError;
 use crate::component::authenticator::Session as _;
 use crate::component::backoff::{self, default_wait};
 use crate::component::error_handler::{Action, ErrorHandler, Verdict};
+use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
-use crate::message::FailureType;
+use crate::message::{FailureType, StreamSlice};
+use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an exchange came to.
@@ -43,13 +47,27 @@ impl Shared {
         retriever: &SimpleRetriever,
         read: &PartitionRead,
     ) -> Result<Answer, ReadError> {
-        let session = &*self.session;
-        let requester = retriever.requester().get();
-        let handler = requester.error_handler();
         let token = read.token.as_ref();
         let cursor = self.plan.nodes[stream].stream.cursor();
-        let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
-        let mut request = requester.request(&read.slice, token, parts, session)?;
+        let config = &self.session.config;
+        let parts = || retriever.request_parts(&read.slice, token, cursor, config);
+        let requester = retriever.requester().get();
+        self.ask(stream, requester, &read.slice, token, &parts)
+    }
+
+    /// Sends a request of a stream, and again as its error handler says. `parts` are the shares of
+    /// others in it.
+    pub(super) fn ask(
+        &self,
+        stream: usize,
+        requester: &HttpRequester,
+        slice: &Arc<StreamSlice>,
+        token: Option<&Value>,
+        parts: &dyn Fn() -> Result<RequestParts, ComponentError>,
+    ) -> Result<Answer, ReadError> {
+        let session = &*self.session;
+        let handler = requester.error_handler();
+        let mut request = requester.request(slice, token, parts()?, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
         loop {
@@ -99,10 +117,7 @@ impl Shared {
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            let parts = retriever.request_parts(&read.slice, token, cursor, &session.config)?;
-            request.headers = requester
-                .request(&read.slice, token, parts, session)?
-                .headers;
+            request.headers = requester.request(slice, token, parts()?, session)?.headers;
         }
     }
 

@@ -1,11 +1,12 @@
 //! The read of one partition, as a value: whoever holds it may ask for its next page.
 
+use super::async_job::Done;
 use super::turn::Turns;
 use crate::component::cursor::CursorValue;
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// How often in a row the same page may come back for the same token before it is called a loop.
 const LOOP_LIMIT: u32 = 5;
@@ -27,6 +28,10 @@ pub(super) struct PartitionRead {
     pub(super) is_cut: bool,
     /// The latest cursor value of the records so far.
     pub(super) latest: Arc<Latest>,
+    /// The job whose results are downloaded, once it is done.
+    pub(super) job: Arc<OnceLock<Done>>,
+    /// Whether it has a place among the jobs that run.
+    pub(super) has_place: bool,
     /// Times the pagination was started again at the error handler's word.
     pub(super) resets: u32,
     repeats: Repeats,
@@ -42,6 +47,8 @@ impl PartitionRead {
             turns: Arc::default(),
             is_cut,
             latest: Arc::default(),
+            job: Arc::default(),
+            has_place: false,
             resets: 0,
             repeats: Repeats::default(),
         }

@@ -1,8 +1,9 @@
 //! What each worker thread does: take a read, bring its next page, hand its records on.
 
+use super::async_job::Done;
 use super::error::ReadError;
 use super::exchange::Answer;
-use super::read::PartitionRead;
+use super::read::{Latest, PartitionRead};
 use super::turn::{Turn, Turns};
 use super::{Event, Shared};
 use crate::component::ComponentError;
@@ -16,7 +17,7 @@ use crate::plan::StreamNode;
 use crate::template::{self, Config};
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 /// How often the pagination of one partition may start again before it is called a loop.
 const RESET_LIMIT: u32 = 10;
@@ -59,6 +60,7 @@ impl Shared {
         let turns = Arc::clone(&read.turns);
         let slice = Arc::clone(&read.slice);
         let latest = Arc::clone(&read.latest);
+        let job = Arc::clone(&read.job);
         let (is_cut, mut handed_on) = (read.is_cut, false);
         let mut held = None;
         // A panic is a fault of ours; it must not leave the others waiting for this partition.
@@ -66,6 +68,11 @@ impl Shared {
             self.bring(read, &turns, &mut held, &mut handed_on)
         }))
         .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
+        let result = match result {
+            Ok(()) if !handed_on => self.after_download(stream, number, &turns, &job, &latest),
+            result => result.map(|()| false),
+        };
+        handed_on |= matches!(result, Ok(true));
         let failure = result.err().filter(|_| !self.session.is_cancelled());
         if let Some(mut error) = failure {
             // What earlier pages hold comes out first, and nothing of later ones.
@@ -103,6 +110,33 @@ impl Shared {
         }
     }
 
+    /// Goes on with the next download of a job, true then; after the last one the job is deleted.
+    fn after_download(
+        &self,
+        stream: usize,
+        number: u64,
+        turns: &Turns,
+        job: &Arc<OnceLock<Done>>,
+        latest: &Arc<Latest>,
+    ) -> Result<bool, ReadError> {
+        let retriever = self.plan.nodes[stream].stream.retriever().job();
+        let (Some(retriever), Some(done)) = (retriever, job.get()) else {
+            return Ok(false);
+        };
+        drop(turns.wait(number));
+        if turns.has_failed() || self.schedule.is_dropped(stream) {
+            return Ok(false);
+        }
+        let Some(slice) = done.next() else {
+            return self.delete_job(stream, retriever, done).map(|()| false);
+        };
+        let mut read = PartitionRead::new(stream, slice, true);
+        read.job = Arc::clone(job);
+        read.latest = Arc::clone(latest);
+        self.schedule.resume(read);
+        Ok(true)
+    }
+
     /// Brings a page, or the windows of a partition that has to be cut first.
     fn bring<'t>(
         &self,
@@ -112,7 +146,24 @@ impl Shared {
         handed_on: &mut bool,
     ) -> Result<(), ReadError> {
         if read.is_cut {
-            return self.page(read, turns, held, handed_on);
+            let job = self.plan.nodes[read.stream].stream.retriever().job();
+            let read = match job.filter(|_| read.job.get().is_none()) {
+                None => Some(read),
+                Some(_) if self.schedule.is_dropped(read.stream) => {
+                    drop(read.has_place.then(|| self.schedule.job_place()));
+                    None
+                }
+                Some(retriever) => {
+                    self.send(Event::Started {
+                        stream: read.stream,
+                    });
+                    self.prepare(retriever, read, handed_on)?
+                }
+            };
+            return match read {
+                Some(read) => self.page(read, turns, held, handed_on),
+                None => Ok(()),
+            };
         }
         let (stream, slice) = (read.stream, read.slice);
         let mut windows = Vec::new();

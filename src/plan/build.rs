@@ -4,7 +4,6 @@ use super::{Edge, Input, Plan, StreamNode};
 use crate::component::ComponentError;
 use crate::component::cursor::StreamCursor;
 use crate::component::partition_router::{ParentStreamConfig, Source};
-use crate::component::retriever::Retriever;
 use crate::component::schema_loader::ReadFile;
 use crate::component::stream::{DeclarativeStream, Stream};
 use crate::manifest::{self, Node};
@@ -182,7 +181,7 @@ impl<'a> Planner<'a> {
                 stream
             }
         };
-        let Retriever::SimpleRetriever(retriever) = stream.retriever();
+        let retriever = stream.retriever().pages();
         let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();
         let mut inputs = Vec::new();

@@ -45,9 +45,32 @@ pub struct SimpleRetriever {
     #[schemars(skip)]
     #[expect(dead_code, reason = "it only has to be refused")]
     pagination_reset: Option<Unknown>,
+    /// Whether the partition is put into no request: a job is made for it.
+    #[serde(skip)]
+    is_download: bool,
 }
 
 impl SimpleRetriever {
+    /// What downloads the results of a job.
+    pub(super) fn of_download(
+        requester: Requester,
+        decoder: Option<Decoder>,
+        record_selector: RecordSelector,
+        paginator: Option<Paginator>,
+        partition_router: Option<OneOrMany<PartitionRouter>>,
+    ) -> Self {
+        Self {
+            requester,
+            decoder,
+            record_selector,
+            paginator,
+            partition_router,
+            ignore_stream_slicer_parameters_on_paginated_requests: None,
+            pagination_reset: None,
+            is_download: true,
+        }
+    }
+
     /// What is asked for.
     #[must_use]
     pub fn requester(&self) -> &Requester {
@@ -105,7 +128,7 @@ impl SimpleRetriever {
         let first_only = self
             .ignore_stream_slicer_parameters_on_paginated_requests
             .unwrap_or(false);
-        if token.is_none() || !first_only {
+        if !self.is_download && (token.is_none() || !first_only) {
             let mut share = share_of_all(self.partition_routers(), slice, config)?;
             if let Some(cursor) = cursor {
                 overlay(&mut share, cursor.share(slice, config)?);

@@ -82,7 +82,7 @@ impl DeclarativeStream {
 
     /// How the stream is split beside the windows of its cursor.
     fn split(&self) -> Split {
-        let Retriever::SimpleRetriever(retriever) = &self.retriever;
+        let retriever = self.retriever.pages();
         match retriever.partition_routers() {
             [] => Split::Whole,
             [PartitionRouter::GroupingPartitionRouter(_)] => Split::Groups,
@@ -126,7 +126,7 @@ impl DeclarativeStream {
         if migrations.is_empty() {
             return Ok(state);
         }
-        let Retriever::SimpleRetriever(retriever) = &self.retriever;
+        let retriever = self.retriever.pages();
         let (Some(cursor), [PartitionRouter::SubstreamPartitionRouter(router)]) =
             (&self.incremental_sync, retriever.partition_routers())
         else {
