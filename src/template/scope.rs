@@ -277,6 +277,27 @@ impl Scope for Component {
     }
 }
 
+/// What a mapping of types sees: what an API says of a field.
+#[derive(Debug, Clone)]
+pub struct RawSchema {
+    /// The user's configuration.
+    pub config: Config,
+    /// What the API says of the field.
+    pub raw_schema: TValue,
+}
+
+impl Scope for RawSchema {
+    const NAMES: &'static [&'static str] = &["raw_schema"];
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn lookup(&self, name: &str) -> Option<TValue> {
+        (name == "raw_schema").then(|| self.raw_schema.clone())
+    }
+}
+
 fn or_none(value: Option<&TValue>) -> TValue {
     value.cloned().unwrap_or(TValue::None)
 }
