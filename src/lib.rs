@@ -7,10 +7,22 @@
 //! [`engine`] reads the graph over HTTP with worker threads;
 //! [`message`] is what comes out; [`output`] writes it down.
 //! [`template`], [`http`] and [`clock`] serve them; [`cli`] is the program.
+//!
+//! A program of yours needs [`Source`] only:
+//!
+//! ```no_run
+//! let source = lowcode::Source::load("asana.yaml")?;
+//! let config = serde_json::json!({"credentials": {"token": "…"}});
+//! for record in source.read(config, &["tasks"])? {
+//!     println!("{}", record?.data.to_value());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod cli;
 pub mod clock;
 pub mod component;
+mod embed;
 pub mod engine;
 pub mod http;
 pub mod manifest;
@@ -18,3 +30,7 @@ pub mod message;
 pub mod output;
 pub mod plan;
 pub mod template;
+
+pub use embed::{Error, Setup, Source};
+pub use engine::Records;
+pub use message::{Data, Failure, Record};

@@ -1,14 +1,12 @@
 //! The binary reads `asana.yaml` over real HTTP: the records are those that the server holds.
 
-use std::collections::BTreeMap;
-use std::process::Command;
-
 use serde_json::{Value, json};
 
 use crate::asana::{MANIFEST, Rule, Server, TOKEN};
 use crate::asana_oas::all_mistakes;
+use crate::support::{Output, Run};
 
-const STREAMS: [&str; 21] = [
+pub(crate) const STREAMS: [&str; 21] = [
     "workspaces",
     "users",
     "teams",
@@ -32,61 +30,28 @@ const STREAMS: [&str; 21] = [
     "project_details",
 ];
 
-struct Run {
-    code: Option<i32>,
-    records: BTreeMap<String, Vec<Value>>,
-    stdout: String,
-    stderr: String,
-}
-
 /// `lowcode VERB asana.yaml --config … FLAGS`, with the server in the place of Asana.
-fn lowcode(server: &Server, verb: &str, config: &Value, flags: &[&str]) -> Run {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for (name, text) in [
-        ("asana.yaml", server.serve(MANIFEST)),
-        ("config.json", config.to_string()),
-    ] {
-        std::fs::write(folder.path().join(name), text).expect("a written file");
-    }
-    let run = Command::new(env!("CARGO_BIN_EXE_lowcode"))
-        .current_dir(folder.path())
-        .args([
-            verb,
-            "asana.yaml",
-            "--config",
-            "config.json",
-            "--wait-scale",
-            "0",
-        ])
+pub(crate) fn lowcode(server: &Server, verb: &str, config: &Value, flags: &[&str]) -> Output {
+    Run::new()
+        .manifest(&server.serve(MANIFEST))
+        .config(config)
+        .args([verb, "--wait-scale", "0"])
         .args(flags)
-        .output()
-        .expect("the binary starts");
-    let stdout = String::from_utf8_lossy(&run.stdout).into_owned();
-    let mut records: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for line in stdout
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-    {
-        let stream = line["stream"].as_str().unwrap_or_default().to_owned();
-        records
-            .entry(stream)
-            .or_default()
-            .push(line["data"].clone());
-    }
-    let stderr = String::from_utf8_lossy(&run.stderr).into_owned();
-    Run {
-        code: run.status.code(),
-        records,
-        stdout,
-        stderr,
-    }
+        .run()
 }
 
-fn config() -> Value {
+pub(crate) fn config() -> Value {
     json!({"credentials": {"option_title": "PAT Credentials", "personal_access_token": TOKEN}})
 }
 
-fn sorted(records: &[Value]) -> Vec<String> {
+/// A config with which every stream has records.
+pub(crate) fn config_of_all() -> Value {
+    let mut config = config();
+    config["export_organizations"] = json!(["12010000000001"]);
+    config
+}
+
+pub(crate) fn sorted(records: &[Value]) -> Vec<String> {
     let mut texts: Vec<String> = records
         .iter()
         .map(|record| {
@@ -112,14 +77,11 @@ fn gids(records: &[Value]) -> Vec<String> {
 #[test]
 fn every_stream_gives_what_the_server_holds_and_asks_nothing_twice() {
     let server = Server::start();
-    let mut config = config();
-    config["export_organizations"] = json!(["12010000000001"]);
-    let run = lowcode(&server, "run", &config, &[]);
+    let run = lowcode(&server, "run", &config_of_all(), &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     for stream in STREAMS {
-        let records = run.records.get(stream).map_or(&[][..], Vec::as_slice);
         assert_eq!(
-            sorted(records),
+            sorted(&run.records(stream)),
             sorted(&server.records(stream)),
             "{stream}\n{}",
             run.stderr
@@ -155,7 +117,7 @@ fn the_config_narrows_what_is_read() {
     config["start_date"] = json!("2026-01-10");
     config["service_account"] = json!(true);
     let run = lowcode(&server, "run", &config, &[]);
-    let count = |stream: &str| run.records.get(stream).map_or(0, Vec::len);
+    let count = |stream: &str| run.records(stream).len();
     let counts = [
         "workspaces",
         "users",
@@ -204,7 +166,7 @@ fn troubles_of_the_way_cost_no_record() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     for stream in ["tags", "users", "projects"] {
         assert_eq!(
-            sorted(&run.records[stream]),
+            sorted(&run.records(stream)),
             sorted(&server.records(stream)),
             "{stream}"
         );
@@ -222,7 +184,7 @@ fn an_expired_page_token_starts_the_listing_again() {
         &["--stream", "tags", "--concurrency", "1"],
     );
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert_eq!(gids(&run.records["tags"]), gids(&server.records("tags")));
+    assert_eq!(gids(&run.records("tags")), gids(&server.records("tags")));
     assert!(server.requests().iter().any(|seen| seen.status == 400));
 }
 
@@ -238,7 +200,7 @@ fn what_is_closed_is_skipped_and_told() {
         &["--stream", "sections", "--stream", "custom_fields"],
     );
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert_eq!(run.records["sections"].len(), 6);
+    assert_eq!(run.records("sections").len(), 6);
     for word in ["no access", "deleted", "paid Asana plan"] {
         assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
     }
@@ -259,7 +221,7 @@ fn a_wrong_token_fails_and_a_login_works() {
         "client_secret": "a secret", "refresh_token": "valid-refresh-token"}});
     let run = lowcode(&server, "run", &login, &["--stream", "users"]);
     assert_eq!(
-        sorted(&run.records["users"]),
+        sorted(&run.records("users")),
         sorted(&server.records("users")),
         "{}",
         run.stderr
@@ -270,24 +232,4 @@ fn a_wrong_token_fails_and_a_login_works() {
         .filter(|seen| seen.request.path == "/-/oauth_token")
         .count();
     assert_eq!(logins, 1);
-}
-
-/// Makes `examples/asana.har` anew; run by hand, with `--ignored records_the_example`.
-#[test]
-#[ignore = "writes examples/asana.har"]
-fn records_the_example() {
-    let server = Server::start();
-    let mut config = config();
-    config["export_organizations"] = json!(["12010000000001"]);
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let archive = folder.path().join("asana.har");
-    let archive = archive.to_str().expect("a path of UTF-8");
-    let run = lowcode(&server, "run", &config, &["--record", archive]);
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let recorded = std::fs::read_to_string(archive).expect("an archive");
-    assert!(!recorded.contains(TOKEN), "the token is masked");
-    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
-    std::fs::create_dir_all(examples).expect("a folder");
-    let as_asana = recorded.replace(&server.base_url, "https://app.asana.com");
-    std::fs::write(format!("{examples}/asana.har"), as_asana).expect("a written archive");
 }

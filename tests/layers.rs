@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Folder, and the folders that it may use. `None`: all.
-const MAY_USE: [(&str, Option<&[&str]>); 11] = [
+const MAY_USE: [(&str, Option<&[&str]>); 12] = [
     ("clock", Some(&[])),
     ("message", Some(&[])),
     ("manifest", Some(&[])),
@@ -39,6 +39,7 @@ const MAY_USE: [(&str, Option<&[&str]>); 11] = [
     ),
     ("output", Some(&["message"])),
     ("cli", None),
+    ("embed", None),
     ("lib", None),
 ];
 

@@ -1,5 +1,6 @@
 //! All tests from outside, in one binary.
 
+mod archives;
 #[path = "support/asana/mod.rs"]
 mod asana;
 mod asana_fields;
@@ -7,11 +8,13 @@ mod asana_oas;
 mod asana_run;
 mod asana_server;
 mod cli;
+mod embedding;
 mod layers;
 mod manifests;
 mod readme;
 mod support;
 mod templates_golden;
+mod trouble;
 mod vectors_records;
 mod vectors_requests;
 mod vectors_template;

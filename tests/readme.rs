@@ -1,7 +1,12 @@
 //! Does what the README says.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
+use crate::asana::{MANIFEST, Server, TOKEN};
+use crate::asana_oas::all_mistakes;
 use crate::support::Run;
 
 const README: &str = include_str!("../README.md");
@@ -126,26 +131,79 @@ fn the_commands_that_need_no_token_work() {
 }
 
 #[test]
-fn the_added_stream_is_on_offer() {
+fn the_added_stream_gives_its_records() {
+    let server = Server::start();
+    // The README's config, with its token in the environment.
+    let config = blocks("yaml").remove(0);
+    let run = runs()
+        .into_iter()
+        .find(|args| args.ends_with(&["--stream", "status_updates"]))
+        .expect("the README runs its stream");
     let output = Run::new()
-        .args([
-            "discover",
-            "--set",
-            "credentials.option_title=PAT Credentials",
-        ])
-        .args(["--set", "credentials.personal_access_token=none"])
-        .manifest(&with_the_added_stream())
+        .file("asana.yaml", &server.serve(&with_the_added_stream()))
+        .file("config.yaml", &config)
+        .env("ASANA_TOKEN", TOKEN)
+        .args(run)
         .run()
         .success();
-    let catalogs = output.messages("CATALOG");
-    let streams = catalogs[0]["catalog"]["streams"]
-        .as_array()
-        .expect("streams");
-    assert!(
-        streams
-            .iter()
-            .any(|stream| stream["name"] == "status_updates")
-    );
+    let records = output.records("status_updates");
+    assert!(!records.is_empty(), "{}", output.stderr);
+    let keys = |records: &[Value]| {
+        let keys = records.iter().map(|record| record["gid"].to_string());
+        keys.collect::<BTreeSet<_>>()
+    };
+    let held = server.records("status_updates");
+    assert_eq!(keys(&records), keys(&held));
+    assert_eq!(records.len(), held.len());
+    let seen = server.requests();
+    assert_eq!(all_mistakes(seen.iter().map(|seen| &seen.request)), [""; 0]);
+    let of_projects = seen
+        .iter()
+        .filter(|s| s.request.path == "/api/1.0/projects");
+    assert_eq!(of_projects.count(), 2, "once for each workspace");
+}
+
+#[test]
+fn the_commands_that_need_a_token_work() {
+    let server = Server::start();
+    let config = blocks("yaml").remove(0);
+    let with_token = runs()
+        .into_iter()
+        .filter(|args| args.contains(&"config.yaml") && !args.contains(&"status_updates"));
+    let mut verbs = BTreeSet::new();
+    for args in with_token {
+        verbs.insert(args[0]);
+        let output = Run::new()
+            .file("asana.yaml", &server.serve(MANIFEST))
+            .file("config.yaml", &config)
+            .env("ASANA_TOKEN", TOKEN)
+            .args(&args)
+            .run()
+            .success();
+        assert!(!output.stdout.is_empty(), "{args:?}: {}", output.stderr);
+        if args.contains(&"--limit") {
+            assert_eq!(output.records("users").len(), 5, "{}", output.stderr);
+            assert!(output.records("tags").is_empty());
+        }
+        if args.contains(&"--record") {
+            assert!(output.file("session.har").contains("\"version\":\"1.2\""));
+        }
+    }
+    assert_eq!(verbs.into_iter().collect::<Vec<_>>(), ["check", "run"]);
+}
+
+#[test]
+fn the_mistakes_of_a_config_are_told_as_shown() {
+    let shown = blocks("text").remove(0);
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("asana.yaml");
+    let manifest = std::fs::read_to_string(manifest).expect("asana.yaml is there");
+    let output = Run::new()
+        .manifest(&manifest)
+        .config(&json!({"credentials": {"option_title": "PAT Credentials"}, "start_date": "soon"}))
+        .args(["run"])
+        .run()
+        .exits(2);
+    assert!(output.stderr.starts_with(&shown), "{}", output.stderr);
 }
 
 #[test]

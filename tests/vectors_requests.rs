@@ -256,6 +256,7 @@ fn on_page<T>(
         last_page_size: size,
         read: size,
         last_record: record.as_ref(),
+        page_size: None,
         config,
         slice: &slice,
     })

@@ -11,7 +11,7 @@ use super::read::protocol;
 use super::signals;
 use crate::component::source::{Check, CheckDynamicStream, CheckStream};
 use crate::engine::{self, Options};
-use crate::manifest::Node;
+use crate::manifest::{Node, NodeValue};
 use crate::message::{CheckStatus, ConnectionStatus, Message};
 use crate::output::Output as _;
 use crate::plan::{Offer, OfferedStream};
@@ -36,7 +36,7 @@ pub(super) struct Flags {
 /// Reads the first record of each stream that the manifest's `check` names.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(
+    let mut opened = open(
         &flags.source,
         &flags.archive,
         &flags.threads,
@@ -46,17 +46,20 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let mut output = protocol(&opened.source.settings.clock);
     let check = (opened.declared.check())
         .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
-    let config = check.config(opened.config.json());
-    let opened = opened.with_config(config);
-    let verdict = match &check {
-        Check::CheckStream(check) => named_streams(&opened, check)?,
-        Check::CheckDynamicStream(check) => first_streams(&opened, check)?,
+    let result = match overlay(&mut opened, &check)? {
+        Some(verdict) => verdict,
+        None => match &check {
+            Check::CheckStream(check) => named_streams(&opened, check)?,
+            Check::CheckDynamicStream(check) => first_streams(&opened, check)?,
+        }
+        .unwrap_or(Verdict::Fine),
     };
-    let result = verdict.unwrap_or(Verdict::Fine);
     opened.finish()?;
     let message = match &result {
         Verdict::Fine => None,
         Verdict::Interrupted => return Ok(Outcome::Interrupted),
+        // Drawn already, with its place.
+        Verdict::Refused(message) => Some(message.clone()),
         Verdict::Wrong(message) => {
             say(&format!("check failed: {message}"));
             Some(message.clone())
@@ -72,15 +75,47 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     output.finish()?;
     Ok(match result {
         Verdict::Fine => Outcome::Done,
+        Verdict::Refused(_) => Outcome::Refused,
         _ => Outcome::Failed,
     })
+}
+
+/// Whether an authenticator anywhere in the manifest writes rotated tokens back into the config.
+fn writes_back(node: &Node) -> bool {
+    let updater = node.get("refresh_token_updater");
+    let updates = updater.is_some_and(|updater| !matches!(updater.value, NodeValue::Null));
+    if updates && node.type_name() == Some("OAuthAuthenticator") {
+        return true;
+    }
+    match &node.value {
+        NodeValue::Seq(items) => items.iter().any(writes_back),
+        NodeValue::Map(map) => map.values().any(|entry| writes_back(&entry.node)),
+        _ => false,
+    }
 }
 
 /// What a check found.
 enum Verdict {
     Fine,
     Wrong(String),
+    /// The manifest's part for the stream is wrong.
+    Refused(String),
     Interrupted,
+}
+
+/// Lays the `config_overrides` of the check over the config; gives what speaks against it.
+fn overlay(opened: &mut Opened, check: &Check) -> Result<Option<Verdict>, Failure> {
+    if !check.has_overrides() {
+        return Ok(None);
+    }
+    if writes_back(opened.source.manifest.root()) {
+        return Ok(Some(Verdict::Wrong(
+            "`config_overrides` cannot stand in a manifest with a `refresh_token_updater`: the config that it writes back would keep them".to_owned(),
+        )));
+    }
+    let values = check.config(opened.config.json()).map_err(Failure::wrong)?;
+    opened.overlay(values);
+    Ok(None)
 }
 
 /// Reads the streams that a `CheckStream` names; gives the first bad verdict.
@@ -178,7 +213,7 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
     let Planned { plan, broken } = opened.plan(offer, &|_| true);
     opened.tell(&broken);
     if let Some(stream) = broken.first() {
-        return Ok(Some(Verdict::Wrong(format!(
+        return Ok(Some(Verdict::Refused(format!(
             "stream `{name}`: {}",
             stream.message()
         ))));

@@ -53,11 +53,12 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     }
     streams.sort_by_key(|stream| names.iter().position(|name| *name == stream.name));
     opened.finish()?;
+    let outcome = match (broken.is_empty(), streams.is_empty()) {
+        (true, _) => Outcome::Done,
+        (false, true) => Outcome::Refused,
+        (false, false) => Outcome::Failed,
+    };
     output.write(&Message::Catalog(Catalog { streams }))?;
     output.finish()?;
-    Ok(if broken.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Failed
-    })
+    Ok(outcome)
 }

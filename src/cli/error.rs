@@ -16,6 +16,8 @@ pub(super) enum Outcome {
     Done,
     /// A stream or the check failed, and it was told.
     Failed,
+    /// The manifest's mistakes, which were told, leave nothing to be done.
+    Refused,
     /// A signal ended the work early.
     Interrupted,
 }
@@ -25,6 +27,7 @@ impl Outcome {
         match self {
             Outcome::Done => 0,
             Outcome::Failed => 1,
+            Outcome::Refused => 2,
             Outcome::Interrupted => 130,
         }
     }

@@ -55,10 +55,13 @@ impl Network {
         threads: usize,
     ) -> Result<Self, Failure> {
         let secrets = Secrets::default();
-        let config = Value::Object(source.settings.config.clone());
+        let config = Value::Object(source.given.clone());
         if let Some(spec) = &source.spec {
-            for secret in super::secrets::values(&spec.connection_specification, &config) {
-                secrets.add(&secret);
+            let changed = Value::Object(source.settings.config.clone());
+            for config in [&config, &changed] {
+                for secret in super::secrets::values(&spec.connection_specification, config) {
+                    secrets.add(&secret);
+                }
             }
         }
         let transport: Arc<dyn Transport> = match archive {

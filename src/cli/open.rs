@@ -13,6 +13,8 @@ use serde_json::Value;
 use super::error::{Failure, say};
 use super::flags;
 use super::network::Network;
+use super::normalize;
+use super::secrets;
 use super::source::Source;
 use super::trace::Traced;
 use crate::component::ComponentError;
@@ -32,6 +34,7 @@ pub(super) struct Opened {
     pub(super) session: Arc<Session>,
     network: Network,
     threads: usize,
+    cancel: Arc<AtomicBool>,
 }
 
 /// Reads the manifest and the config, holds one against the other, and opens the way to the API.
@@ -45,12 +48,15 @@ pub(super) fn open(
     cancel: Arc<AtomicBool>,
 ) -> Result<Opened, Failure> {
     let replayed = archive.open()?;
-    let source = Source::open(flags, replayed.as_ref())?;
+    let mut source = Source::open(flags, replayed.as_ref())?;
+    let rules = normalize::rules(&source)?;
+    normalize::apply(&rules, &mut source, page)?;
     source.validate()?;
     let declared: DeclarativeSource = manifest::decode(source.manifest.root())
         .map_err(|errors| wrong_manifest(errors, &source.manifest))?;
     let values = Value::Object(source.settings.config.clone());
     let config = Config::new(values, Arc::clone(&source.settings.clock));
+    normalize::validate(&rules, &config)?;
     let threads = match threads.concurrency {
         Some(given) => given.get(),
         None => declared_threads(&declared, &source.manifest, &config)?,
@@ -64,9 +70,11 @@ pub(super) fn open(
             secrets,
         });
     }
-    let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
+    let secrets = network.secrets.clone();
+    let session = Session::new(config.clone(), transport, secrets, Arc::clone(&cancel));
     Ok(Opened {
         session: Arc::new(session),
+        cancel,
         source,
         declared,
         config,
@@ -153,6 +161,22 @@ impl Opened {
             };
             Ok(records.into_iter().map(values).collect())
         })
+    }
+
+    /// Goes on with another config, of which the secrets are masked as well.
+    pub(super) fn overlay(&mut self, values: Value) {
+        if let Some(spec) = &self.source.spec {
+            for secret in secrets::values(&spec.connection_specification, &values) {
+                self.network.secrets.add(&secret);
+            }
+        }
+        self.config = Config::new(values, Arc::clone(&self.source.settings.clock));
+        self.session = Arc::new(Session::new(
+            self.config.clone(),
+            Arc::clone(&self.network.transport),
+            self.network.secrets.clone(),
+            Arc::clone(&self.cancel),
+        ));
     }
 
     /// Reads a file by its path relative to the manifest.

@@ -12,7 +12,7 @@ use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
 use super::settings::variable;
 use super::signals;
-use crate::clock::monotonic;
+use crate::clock::{Clock, monotonic};
 use crate::engine::{self, Options, StreamOutcome};
 use crate::message::Message;
 use crate::output::{JsonlOutput, Output as _};
@@ -76,7 +76,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     };
     let began = monotonic();
     let mut output = JsonlOutput::new(io::stdout().lock());
-    let mut told = HashSet::new();
+    let mut told = Told::default();
     let result = engine::run(
         plan,
         Arc::clone(&opened.session),
@@ -94,25 +94,39 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let outcome = result?;
     finished?;
     recorded?;
+    if outcome.streams.is_empty() {
+        return Ok(ending(&outcome, &broken));
+    }
     let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
     report::print(
-        &reports(&outcome, &broken),
+        &reports(&outcome, &broken, &opened.source.settings.clock),
         began.elapsed().as_secs_f64(),
         columns,
     );
     Ok(ending(&outcome, &broken))
 }
 
-/// Tells a stream's failure on standard error, each text once.
-fn tell(failure: &crate::message::Failure, told: &mut HashSet<String>) {
-    let text = failure
-        .internal_message
-        .as_ref()
-        .unwrap_or(&failure.message);
-    if told.insert(text.clone()) {
+/// The failures that were told.
+#[derive(Default)]
+struct Told {
+    texts: HashSet<String>,
+    streams: HashSet<Arc<str>>,
+}
+
+/// Tells a stream's failure on standard error: each text once, and nothing that follows from a
+/// parent's failure that was told.
+fn tell(failure: &crate::message::Failure, told: &mut Told) {
+    let follows = |parent: &Arc<str>| told.streams.contains(parent);
+    if failure.parent.as_ref().is_some_and(follows) {
+        return;
+    }
+    let text = failure.internal_message.as_ref();
+    let text = text.unwrap_or(&failure.message);
+    if told.texts.insert(text.clone()) {
         let stream = failure.stream.as_deref().unwrap_or_default();
         say(&format!("error: stream `{stream}`: {text}"));
     }
+    told.streams.extend(failure.stream.clone());
 }
 
 /// What the exit code says of a run.
@@ -124,15 +138,19 @@ pub(super) fn ending(outcome: &engine::Outcome, broken: &[Broken]) -> Outcome {
         .streams
         .iter()
         .any(|stream| !stream.errors.is_empty());
-    if failed || !broken.is_empty() {
+    if outcome.streams.is_empty() && !broken.is_empty() {
+        Outcome::Refused
+    } else if failed || !broken.is_empty() {
         Outcome::Failed
     } else {
         Outcome::Done
     }
 }
 
-fn reports(outcome: &engine::Outcome, broken: &[Broken]) -> Vec<StreamReport> {
-    let mut reports: Vec<StreamReport> = outcome.streams.iter().map(stream_report).collect();
+fn reports(outcome: &engine::Outcome, broken: &[Broken], clock: &Clock) -> Vec<StreamReport> {
+    let streams = outcome.streams.iter();
+    let mut reports: Vec<StreamReport> =
+        streams.map(|stream| stream_report(stream, clock)).collect();
     reports.extend(broken.iter().map(|stream| StreamReport {
         name: stream.name.clone(),
         status: "not readable".to_owned(),
@@ -141,7 +159,7 @@ fn reports(outcome: &engine::Outcome, broken: &[Broken]) -> Vec<StreamReport> {
     reports
 }
 
-fn stream_report(stream: &StreamOutcome) -> StreamReport {
+fn stream_report(stream: &StreamOutcome, clock: &Clock) -> StreamReport {
     let stats = &stream.stats;
     let status = match (stream.errors.len(), stream.finished) {
         (0, true) if !stream.selected => "done, for its children",
@@ -169,11 +187,11 @@ fn stream_report(stream: &StreamOutcome) -> StreamReport {
             notes.push(format!("{count} {what}"));
         }
     }
-    if !stats.waited().is_zero() {
-        notes.push(format!(
-            "{:.1} s of waits between tries",
-            stats.waited().as_secs_f64()
-        ));
+    // Of a replay, or with `--wait-scale 0`: none.
+    let waited = clock.scaled(stats.waited());
+    if !waited.is_zero() {
+        let seconds = waited.as_secs_f64();
+        notes.push(format!("{seconds:.1} s of waits between tries"));
     }
     StreamReport {
         name: stream.name.to_string(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 ///
 /// As airbyte-cdk 7.39.1, `airbyte_secrets_utils.py`, finds them; and also in lists and unions of
 /// any kind. A number is a secret by its digits; a mapping or list that is secret, by all in it.
-pub(super) fn values(schema: &Value, config: &Value) -> Vec<String> {
+pub(crate) fn values(schema: &Value, config: &Value) -> Vec<String> {
     let mut found = Vec::new();
     gather(schema, config, &mut found);
     found

@@ -18,7 +18,7 @@ use crate::clock::{Clock, Micros};
 use crate::manifest::Manifest;
 
 /// Key under which a config carries its manifest, as the reference's command takes it.
-const INJECTED: &str = "__injected_declarative_manifest";
+pub(super) const INJECTED: &str = "__injected_declarative_manifest";
 
 /// A manifest before it is parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]

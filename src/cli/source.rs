@@ -1,5 +1,7 @@
 //! What every verb that reads starts from: flags and files, the manifest, its spec.
 
+use serde_json::{Map, Value};
+
 use super::error::Failure;
 use super::flags;
 use super::network;
@@ -12,6 +14,8 @@ use crate::message::Spec;
 /// A manifest with its spec, and the config that it is to be read with.
 pub(super) struct Source {
     pub(super) settings: Settings,
+    /// The config as it was given, before the manifest changed it.
+    pub(super) given: Map<String, Value>,
     pub(super) manifest: Manifest,
     /// `None`: there is no spec, and any config will do.
     pub(super) spec: Option<Spec>,
@@ -25,6 +29,7 @@ impl Source {
         let manifest = settings.manifest.load()?;
         let spec = spec::of(&manifest, &settings.manifest)?;
         Ok(Self {
+            given: settings.config.clone(),
             settings,
             manifest,
             spec,

@@ -150,9 +150,10 @@ fn explain(error: &ValidationError<'_>, schema: &Value, out: &mut Vec<Mistake>) 
             )
         }
         Kind::Constant { expected_value } => format!("expected `{}`", plain(expected_value)),
-        Kind::Pattern { pattern } => {
-            format!("expected text that matches `{pattern}`{}", examples(about))
-        }
+        Kind::Pattern { pattern } => match about.get("pattern_descriptor") {
+            Some(words) => format!("expected text such as {}", plain(words)),
+            None => format!("expected text that matches `{pattern}`{}", examples(about)),
+        },
         Kind::MinLength { limit } => format!("expected text of at least {limit} characters"),
         Kind::MaxLength { limit } => format!("expected text of at most {limit} characters"),
         Kind::MinItems { limit } => format!("expected a list of at least {limit}"),

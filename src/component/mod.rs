@@ -5,6 +5,7 @@
 
 pub mod authenticator;
 pub mod backoff;
+pub mod config;
 pub mod cursor;
 pub mod decoder;
 pub mod dpath;

@@ -8,6 +8,7 @@ use super::Shared;
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::read::PartitionRead;
+use super::worker::Fate;
 use crate::component::requester::{RequestParts, Requester};
 use crate::component::retriever::{AsyncRetriever, JobStatus, job_context, slice_of_job};
 use crate::http::Response;
@@ -57,10 +58,10 @@ impl Shared {
         &self,
         retriever: &AsyncRetriever,
         read: PartitionRead,
-        handed_on: &mut bool,
+        fate: &mut Fate,
     ) -> Result<Option<PartitionRead>, ReadError> {
         let Some(mut read) = self.schedule.take_job(read) else {
-            *handed_on = true;
+            *fate = Fate::HandedOn;
             return Ok(None);
         };
         let place = self.schedule.job_place();

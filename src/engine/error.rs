@@ -13,7 +13,7 @@ pub struct ReadError {
     /// Whose fault it is, in the protocol's words.
     pub failure_type: FailureType,
     /// The slice that was read, as JSON; empty where the stream has one partition only.
-    pub slice: String,
+    pub slice: Box<str>,
     /// Method and URL of the request, where there was one.
     pub request: Option<String>,
     /// Status of the last response, where there was one.
@@ -23,7 +23,7 @@ pub struct ReadError {
     /// The part of the manifest that decided: a response filter, a template.
     pub at: Option<Place>,
     /// What to do about it.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
 }
 
 impl ReadError {
@@ -36,7 +36,7 @@ impl ReadError {
         Self {
             message: message.into(),
             failure_type,
-            slice: String::new(),
+            slice: Box::default(),
             request: None,
             status: None,
             attempts: 0,

@@ -1,23 +1,17 @@
 //! One request and its answer: sent, judged by the error handler, sent again after a wait.
-//!
-//! The waits follow the reference's `http_client.py` and `rate_limiting.py`: a wait that a backoff
-//! strategy asks for takes a second more; without one, tries wait 1, 2, 4, … seconds; the three
-//! kinds of wait are counted apart.
 
 use super::error::ReadError;
-use super::read::PartitionRead;
 use super::{Shared, StreamStats};
 use crate::component::ComponentError;
 use crate::component::authenticator::Session as _;
-use crate::component::backoff::{self, default_wait};
-use crate::component::error_handler::{Action, ErrorHandler, Verdict};
+use crate::component::backoff::Tries;
+use crate::component::error_handler::{Action, Verdict};
 use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
 use crate::message::{FailureType, StreamSlice};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What an exchange came to.
 pub(super) enum Answer {
@@ -25,34 +19,30 @@ pub(super) enum Answer {
     Page(Response),
     /// A response without records: the pagination ends here.
     Nothing,
+    /// The run was stopped while the request waited.
+    Stopped,
     /// The pagination starts again.
     Reset,
-}
-
-/// Tries so far, by the kind of wait that stood before them.
-#[derive(Default)]
-struct Tries {
-    sent: u32,
-    asked: u32,
-    limited: u32,
-    plain: u32,
-    waited: Duration,
+    /// The page is asked for again with fewer records; what the error handler says.
+    Smaller(Option<String>),
 }
 
 impl Shared {
-    /// Asks for the next page of `read`.
+    /// Asks for the page of `slice` that `token` asks for, with `size` records where the pages were
+    /// made smaller.
     pub(super) fn exchange(
         &self,
         stream: usize,
         retriever: &SimpleRetriever,
-        read: &PartitionRead,
+        slice: &Arc<StreamSlice>,
+        token: Option<&Value>,
+        size: Option<i64>,
     ) -> Result<Answer, ReadError> {
-        let token = read.token.as_ref();
         let cursor = self.plan.nodes[stream].stream.cursor();
         let config = &self.session.config;
-        let parts = || retriever.request_parts(&read.slice, token, cursor, config);
+        let parts = || retriever.request_parts(slice, token, cursor, size, config);
         let requester = retriever.requester().get();
-        self.ask(stream, requester, &read.slice, token, &parts)
+        self.ask(stream, requester, slice, token, &parts)
     }
 
     /// Sends a request of a stream, and again as its error handler says. `parts` are the shares of
@@ -72,7 +62,7 @@ impl Shared {
         let mut tries = Tries::default();
         loop {
             let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
-                return Ok(Answer::Nothing);
+                return Ok(Answer::Stopped);
             };
             stats.requests.add(1);
             tries.sent += 1;
@@ -88,6 +78,9 @@ impl Shared {
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
+                Action::ReducePageSize if retriever.page_size_reduction().is_some() => {
+                    return Ok(Answer::Smaller(verdict.message));
+                }
                 Action::Retry | Action::RateLimited => {}
                 Action::RefreshTokenThenRetry => {
                     if let Some(authenticator) = requester.authenticator() {
@@ -98,7 +91,9 @@ impl Shared {
                     return Err(self.failure(&request, outcome.as_ref(), verdict, tries.sent));
                 }
             }
-            let Some(wait) = tries.next_wait(handler, &outcome, &verdict, self)? else {
+            let Some(wait) =
+                tries.next_wait(handler, outcome.as_ref(), &verdict, &session.config)?
+            else {
                 return Err(self.exhausted(&request, outcome.as_ref(), verdict, &tries));
             };
             stats.retries.add(1);
@@ -113,7 +108,7 @@ impl Shared {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
-                return Ok(Answer::Nothing);
+                return Ok(Answer::Stopped);
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
@@ -176,10 +171,6 @@ impl Shared {
     }
 }
 
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-}
-
 /// Why a response was ignored, in the manifest's words where it has some.
 fn ignored(outcome: &Result<Response, TransportError>, verdict: Verdict) -> String {
     let answer = match outcome {
@@ -189,41 +180,5 @@ fn ignored(outcome: &Result<Response, TransportError>, verdict: Verdict) -> Stri
     match verdict.message {
         Some(message) => format!("{message} ({answer})"),
         None => format!("response ignored: {answer}"),
-    }
-}
-
-impl Tries {
-    /// How long to wait before the next try; `None` when there is none.
-    fn next_wait(
-        &mut self,
-        handler: &dyn ErrorHandler,
-        outcome: &Result<Response, TransportError>,
-        verdict: &Verdict,
-        shared: &Shared,
-    ) -> Result<Option<Duration>, ReadError> {
-        let config = &shared.session.config;
-        let most = handler.max_retries(config)?.saturating_add(1);
-        let time_left = seconds(handler.max_time()).saturating_sub(self.waited);
-        let asked = handler.backoff(outcome.as_ref(), self.sent, config)?;
-        let wait = match asked.filter(|seconds| *seconds > 0.0) {
-            Some(asked) => {
-                self.asked += 1;
-                let wait = seconds(backoff::wait(Some(asked), self.asked));
-                (self.asked < most && !time_left.is_zero()).then_some(wait)
-            }
-            None if verdict.action == Action::RateLimited => {
-                self.asked = 0;
-                self.limited += 1;
-                (self.limited < most).then(|| seconds(default_wait(self.limited)))
-            }
-            None => {
-                (self.asked, self.limited) = (0, 0);
-                self.plain += 1;
-                (self.plain < most && !time_left.is_zero())
-                    .then(|| seconds(default_wait(self.plain)).min(time_left))
-            }
-        };
-        self.waited += wait.unwrap_or_default();
-        Ok(wait)
     }
 }

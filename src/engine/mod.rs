@@ -9,41 +9,42 @@
 
 mod async_job;
 mod checkpoint;
+mod chunks;
+mod collector;
 mod error;
 mod exchange;
 mod fetch;
+mod nested;
 mod partitions;
 mod queue;
 mod read;
+mod records;
 mod schedule;
 mod session;
 mod stats;
 mod turn;
 mod worker;
 
+use chunks::Chunks;
 pub use error::ReadError;
 pub use fetch::{Kept, KeptRecord, fetch};
+pub use records::Records;
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
 
-use crate::clock::monotonic;
 use crate::component::cursor::CursorValue;
-use crate::message::{Data, Failure, Level, Log, Message, StreamSlice, StreamState, StreamStatus};
+use crate::message::{Data, Message, StreamSlice};
 use crate::plan::Plan;
-use checkpoint::Checkpoints;
+use collector::Collector;
 use schedule::{Policy, Schedule};
-use serde_json::{Map, Value};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 
 /// Pages that wait for the output before the workers have to.
 const CHANNEL_BOUND: usize = 16;
-/// How long the calling thread waits for news before it looks whether it should stop.
-const TICK: Duration = Duration::from_millis(50);
-/// How long a cancelled run waits for the pages that are being worked on.
-const GRACE: Duration = Duration::from_millis(500);
 
 /// How a plan is executed.
 #[derive(Debug, Clone)]
@@ -144,7 +145,11 @@ struct Shared {
     session: Arc<Session>,
     schedule: Schedule,
     stats: Vec<Arc<StreamStats>>,
+    /// The chunks of properties that each stream asks for, once they are known.
+    chunks: Vec<Chunks>,
     events: SyncSender<Event>,
+    /// Worker threads that have not ended.
+    working: AtomicUsize,
     options: Options,
 }
 
@@ -167,6 +172,22 @@ impl Shared {
             error: ReadError::system(message),
         });
         self.schedule.stop();
+    }
+}
+
+/// A worker thread's share; when the last one is gone, nothing more comes.
+struct Worker(Arc<Shared>);
+
+impl Worker {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.working.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.working.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -195,7 +216,9 @@ pub fn run(
     let shared = Arc::new(Shared {
         schedule: Schedule::new(&plan, policy, workers, options.jobs)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
+        chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
         events: sender,
+        working: AtomicUsize::new(0),
         options: options.clone(),
         session,
         plan,
@@ -203,10 +226,15 @@ pub fn run(
     let mut collector = Collector::new(&shared, emit);
     collector.finished(shared.schedule.finished_at_start())?;
     for number in 0..workers {
-        let shared = Arc::clone(&shared);
-        std::thread::Builder::new()
+        let worker = Worker::new(&shared);
+        let spawned = std::thread::Builder::new()
             .name(format!("worker-{number}"))
-            .spawn(move || shared.work())?;
+            .spawn(move || worker.0.work());
+        match spawned {
+            // Where the system has no more threads to give, those that there are do the work.
+            Err(_) if number > 0 => break,
+            spawned => drop(spawned?),
+        }
     }
     let result = collector.collect(&events);
     shared.schedule.stop();
@@ -217,246 +245,5 @@ pub fn run(
     })
 }
 
-/// The calling thread's side: turns events into messages and keeps the books.
-struct Collector<'a> {
-    shared: &'a Shared,
-    emit: &'a mut dyn FnMut(Message) -> io::Result<()>,
-    streams: Vec<StreamOutcome>,
-    began: Vec<Option<Instant>>,
-    counted: Vec<u64>,
-    checkpoints: Checkpoints,
-}
-
-impl<'a> Collector<'a> {
-    fn new(shared: &'a Shared, emit: &'a mut dyn FnMut(Message) -> io::Result<()>) -> Self {
-        let nodes = &shared.plan.nodes;
-        let streams = nodes
-            .iter()
-            .zip(&shared.stats)
-            .map(|(node, stats)| StreamOutcome {
-                name: Arc::clone(&node.name),
-                selected: node.selected,
-                errors: Vec::new(),
-                finished: false,
-                started: false,
-                stats: Arc::clone(stats),
-                elapsed: Duration::ZERO,
-            });
-        Self {
-            emit,
-            streams: streams.collect(),
-            began: vec![None; nodes.len()],
-            counted: vec![0; nodes.len()],
-            checkpoints: Checkpoints::new(shared),
-            shared,
-        }
-    }
-
-    /// Takes events until every stream is finished, or the run is cancelled or broken off.
-    fn collect(&mut self, events: &Receiver<Event>) -> io::Result<()> {
-        let mut grace_until: Option<Instant> = None;
-        while !self.is_done() {
-            match events.recv_timeout(TICK) {
-                Ok(event) => self.take(event)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if self.shared.session.is_cancelled() {
-                self.shared.schedule.stop();
-                self.shared.session.gate.stop();
-                let until = *grace_until.get_or_insert_with(|| monotonic() + GRACE);
-                if monotonic() >= until {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn is_done(&self) -> bool {
-        let wanted = |s: &&StreamOutcome| s.selected;
-        if self.shared.options.probe {
-            return self.streams.iter().filter(wanted).all(|s| s.finished)
-                || self
-                    .streams
-                    .iter()
-                    .zip(&self.shared.stats)
-                    .any(|(stream, stats)| {
-                        stream.selected && (stats.records.get() > 0 || stats.partitions.get() > 0)
-                            || !stream.errors.is_empty()
-                    });
-        }
-        self.streams.iter().filter(wanted).all(|s| s.finished)
-    }
-
-    fn take(&mut self, event: Event) -> io::Result<()> {
-        if let Some(config) = self.shared.session.take_changed_config() {
-            let config = Arc::new(config);
-            (self.emit)(Message::Control { config })?;
-        }
-        match event {
-            Event::Started { stream } => self.started(stream),
-            Event::Records { stream, records } => self.records(stream, records),
-            Event::Opened {
-                stream,
-                slice,
-                windows,
-            } => {
-                self.checkpoints.opened(stream, &slice, windows);
-                Ok(())
-            }
-            Event::Closed {
-                stream,
-                slice,
-                latest,
-            } => match self.checkpoints.closed(stream, &slice, latest) {
-                Ok(Some(state)) => self.state(stream, state),
-                Ok(None) => Ok(()),
-                Err(error) => self.failed(stream, ReadError::system(error.to_string())),
-            },
-            Event::Failed { stream, error } => self.failed(stream, error),
-            Event::Finished { streams } => self.finished(streams),
-            Event::Broken { error } => {
-                for stream in 0..self.streams.len() {
-                    if !self.streams[stream].finished {
-                        self.failed(stream, error.clone())?;
-                    }
-                }
-                self.finished((0..self.streams.len()).collect())
-            }
-        }
-    }
-
-    fn started(&mut self, stream: usize) -> io::Result<()> {
-        if std::mem::replace(&mut self.streams[stream].started, true) {
-            return Ok(());
-        }
-        self.began[stream] = Some(monotonic());
-        self.log(stream, Level::Info, "reading begins")?;
-        self.status(stream, StreamStatus::Started)
-    }
-
-    fn records(&mut self, stream: usize, records: Vec<Data>) -> io::Result<()> {
-        if self.counted[stream] == 0 {
-            self.status(stream, StreamStatus::Running)?;
-        }
-        self.counted[stream] += records.len() as u64;
-        let stream = Arc::clone(&self.streams[stream].name);
-        (self.emit)(Message::Records { stream, records })
-    }
-
-    /// A stream's failure is also that of the streams below it: partitions of theirs are missing.
-    fn failed(&mut self, stream: usize, error: ReadError) -> io::Result<()> {
-        let below = self.below(stream);
-        let outcome = &self.streams[stream];
-        if outcome.selected {
-            (self.emit)(failure(outcome, &error))?;
-        }
-        for child in below {
-            let mut told = error.clone();
-            told.message = format!(
-                "partitions are missing, because the parent `{}` failed: {}",
-                self.streams[stream].name, error.message
-            );
-            if self.streams[child].selected && self.streams[child].errors.is_empty() {
-                (self.emit)(failure(&self.streams[child], &told))?;
-            }
-            self.streams[child].errors.push(told);
-        }
-        self.streams[stream].errors.push(error);
-        Ok(())
-    }
-
-    /// All streams below `stream` in the graph.
-    fn below(&self, stream: usize) -> Vec<usize> {
-        let nodes = &self.shared.plan.nodes;
-        let mut reached = vec![false; nodes.len()];
-        reached[stream] = true;
-        for index in stream..nodes.len() {
-            if reached[index] {
-                for edge in &nodes[index].children {
-                    reached[edge.child] = true;
-                }
-            }
-        }
-        (stream + 1..nodes.len())
-            .filter(|&index| reached[index])
-            .collect()
-    }
-
-    fn finished(&mut self, streams: Vec<usize>) -> io::Result<()> {
-        for stream in streams {
-            self.started(stream)?;
-            if std::mem::replace(&mut self.streams[stream].finished, true) {
-                continue;
-            }
-            let elapsed = self.began[stream].map(|began| began.elapsed());
-            self.streams[stream].elapsed = elapsed.unwrap_or_default();
-            self.settle(stream);
-            for (reason, count) in self.streams[stream].stats.notes() {
-                self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
-            }
-            if self.streams[stream].selected {
-                self.log(
-                    stream,
-                    Level::Info,
-                    &format!("{} records read", self.counted[stream]),
-                )?;
-                self.state(stream, self.checkpoints.state(stream))?;
-            }
-            let status = if self.streams[stream].errors.is_empty() {
-                StreamStatus::Complete
-            } else {
-                StreamStatus::Incomplete
-            };
-            self.status(stream, status)?;
-        }
-        Ok(())
-    }
-
-    /// Lets the state of a stream move on with its end.
-    fn settle(&mut self, stream: usize) {
-        let clock = self.shared.session.config.clock();
-        // A replay takes no time.
-        let seconds = if clock.stands_still() {
-            0
-        } else {
-            let elapsed = self.streams[stream].elapsed;
-            i64::try_from(elapsed.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)
-        };
-        let is_whole = self.streams[stream].errors.is_empty();
-        self.checkpoints
-            .finished(self.shared, stream, is_whole, seconds);
-    }
-
-    fn state(&mut self, stream: usize, state: Map<String, Value>) -> io::Result<()> {
-        if !self.streams[stream].selected {
-            return Ok(());
-        }
-        let stream = Arc::clone(&self.streams[stream].name);
-        (self.emit)(Message::State(StreamState { stream, state }))
-    }
-
-    fn log(&mut self, stream: usize, level: Level, text: &str) -> io::Result<()> {
-        let message = format!("stream `{}`: {text}", self.streams[stream].name);
-        (self.emit)(Message::Log(Log { level, message }))
-    }
-
-    fn status(&mut self, stream: usize, status: StreamStatus) -> io::Result<()> {
-        if !self.streams[stream].selected {
-            return Ok(());
-        }
-        let stream = Arc::clone(&self.streams[stream].name);
-        (self.emit)(Message::Status { stream, status })
-    }
-}
-
-fn failure(stream: &StreamOutcome, error: &ReadError) -> Message {
-    Message::Failure(Failure {
-        message: error.message.clone(),
-        internal_message: Some(error.to_string()),
-        stack_trace: None,
-        failure_type: error.failure_type,
-        stream: Some(Arc::clone(&stream.name)),
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use super::async_job::Done;
 use super::turn::Turns;
 use crate::component::cursor::CursorValue;
+use crate::component::retriever::PageSize;
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
@@ -34,6 +35,10 @@ pub(super) struct PartitionRead {
     pub(super) has_place: bool,
     /// Times the pagination was started again at the error handler's word.
     pub(super) resets: u32,
+    /// Records since the pagination started.
+    pub(super) records: u64,
+    /// The page size, when the API wanted a smaller one.
+    pub(super) size: PageSize,
     repeats: Repeats,
 }
 
@@ -50,6 +55,8 @@ impl PartitionRead {
             job: Arc::default(),
             has_place: false,
             resets: 0,
+            records: 0,
+            size: PageSize::default(),
             repeats: Repeats::default(),
         }
     }

@@ -224,8 +224,12 @@ impl Schedule {
 
     /// Whether nobody wants more of `stream`.
     pub(super) fn is_dropped(&self, stream: usize) -> bool {
-        let state = self.lock();
-        state.stopped || state.streams[stream].dropped
+        self.lock().streams[stream].dropped
+    }
+
+    /// Whether nothing more is handed out.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
     }
 
     /// Hands out nothing more.

@@ -1,11 +1,12 @@
 //! What all streams of a run share: the way to the hosts, tokens, secrets, pauses, the clock.
 
 use crate::component::authenticator::{ConfigChange, Session as Shared, TokenStore};
-use crate::http::{Gate, Request, Response, Secrets, Transport, TransportError};
+use crate::http::{Gate, Request, Response, Secrets, Stopped, Transport, TransportError};
 use crate::template::Config;
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The surroundings of a run. Everything in it is shared by all workers.
 pub struct Session {
@@ -59,6 +60,11 @@ impl Session {
         )
     }
 
+    /// Asks the run to stop: every wait ends, and no more work is handed out.
+    pub fn cancel(&self) {
+        self.cancel.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the run was asked to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -106,6 +112,10 @@ impl Shared for Session {
 
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
         self.transport.send(request)
+    }
+
+    fn pause(&self, wait: Duration) -> Result<(), Stopped> {
+        self.gate.sleep(wait)
     }
 
     fn tokens(&self) -> &TokenStore {

@@ -19,7 +19,7 @@ struct State {
     failed: bool,
 }
 
-/// A page's turn; passing it on is dropping it.
+/// A page's turn. It is passed on, or kept by a page that fails: then [`Turns::fail`] wakes the others.
 pub(super) struct Turn<'a> {
     turns: &'a Turns,
 }
@@ -32,14 +32,13 @@ impl Turns {
             .changed
             .wait_while(self.lock(), |s| s.now < number && !s.failed)
             .unwrap_or_else(PoisonError::into_inner);
-        (!state.failed).then(|| Turn { turns: self })
+        (!state.failed).then_some(Turn { turns: self })
     }
 
-    /// Notes that a page failed: those after it are dropped. True for the first failure.
-    pub(super) fn fail(&self) -> bool {
-        let first = !std::mem::replace(&mut self.lock().failed, true);
+    /// Notes that the page whose turn it is failed: those after it are dropped.
+    pub(super) fn fail(&self) {
+        self.lock().failed = true;
         self.changed.notify_all();
-        first
     }
 
     /// Whether a page of this partition failed.
@@ -52,8 +51,9 @@ impl Turns {
     }
 }
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
+impl Turn<'_> {
+    /// Lets the next page's records out.
+    pub(super) fn pass(self) {
         self.turns.lock().now += 1;
         self.turns.changed.notify_all();
     }
@@ -71,8 +71,9 @@ mod tests {
             for number in (0..8).rev() {
                 let (turns, out) = (&turns, &out);
                 scope.spawn(move || {
-                    let _turn = turns.wait(number).unwrap();
+                    let turn = turns.wait(number).unwrap();
                     out.lock().unwrap().push(number);
+                    turn.pass();
                 });
             }
         });
@@ -82,10 +83,13 @@ mod tests {
     #[test]
     fn pages_behind_a_failed_one_are_dropped() {
         let turns = Turns::default();
-        drop(turns.wait(0));
-        assert!(turns.fail());
-        assert!(!turns.fail());
-        assert!(turns.wait(1).is_none());
+        turns.wait(0).unwrap().pass();
+        assert!(
+            turns.wait(1).is_some(),
+            "a turn that is not passed on is kept"
+        );
+        assert!(!turns.has_failed());
+        turns.fail();
         assert!(turns.wait(2).is_none());
     }
 }

@@ -1,16 +1,18 @@
 //! What each worker thread does: take a read, bring its next page, hand its records on.
 
 use super::async_job::Done;
+use super::chunks::Gathered;
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::read::{Latest, PartitionRead};
-use super::turn::{Turn, Turns};
+use super::turn::Turns;
 use super::{Event, Shared};
 use crate::component::ComponentError;
 use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::{Selecting, Selection};
+use crate::component::retriever::{PaginationReset, Retriever, SimpleRetriever};
 use crate::http::Response;
 use crate::message::{Data, StreamSlice};
 use crate::plan::StreamNode;
@@ -19,22 +21,47 @@ use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, PoisonError};
 
-/// How often the pagination of one partition may start again before it is called a loop.
-const RESET_LIMIT: u32 = 10;
+/// How often the pagination of one partition may start before it is called a loop.
+///
+/// As airbyte-cdk 7.39.1, `pagination_tracker.py`.
+const START_LIMIT: u32 = 2;
 
 /// A page that came, and what it was asked for with.
-struct Around<'a> {
-    response: &'a Response,
-    page: &'a Page,
-    slice: &'a Arc<StreamSlice>,
-    token: Option<&'a Value>,
+pub(super) struct Around<'a> {
+    pub(super) response: &'a Response,
+    pub(super) page: &'a Page,
+    pub(super) slice: &'a Arc<StreamSlice>,
+    pub(super) token: Option<&'a Value>,
+    pub(super) page_size: Option<i64>,
 }
 
 /// What was selected from a page.
-struct Seen {
+#[derive(Default)]
+pub(super) struct Seen {
     selected: u64,
     read: u64,
     last: Option<Data>,
+}
+
+/// What becomes of a partition after one of its pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It has come to its end, by an error or without.
+    Ended,
+    /// Its next page is asked for, maybe by another worker already.
+    HandedOn,
+    /// The run was stopped; the partition, and so its stream, does not come to its end.
+    Abandoned,
+}
+
+impl Seen {
+    pub(super) fn of(selection: &Selection) -> Self {
+        Self {
+            selected: selection.records.len() as u64,
+            read: selection.read,
+            last: selection.records.last().cloned(),
+        }
+    }
 }
 
 impl Shared {
@@ -58,41 +85,45 @@ impl Shared {
     fn step(&self, read: PartitionRead) {
         let (stream, number) = (read.stream, read.page);
         let turns = Arc::clone(&read.turns);
-        let slice = Arc::clone(&read.slice);
-        let latest = Arc::clone(&read.latest);
+        let (slice, latest) = (Arc::clone(&read.slice), Arc::clone(&read.latest));
         let job = Arc::clone(&read.job);
-        let (is_cut, mut handed_on) = (read.is_cut, false);
-        let mut held = None;
+        let mut fate = Fate::Ended;
         // A panic is a fault of ours; it must not leave the others waiting for this partition.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            self.bring(read, &turns, &mut held, &mut handed_on)
-        }))
-        .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
+        let result = catch_unwind(AssertUnwindSafe(|| self.bring(read, &mut fate)))
+            .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
         let result = match result {
-            Ok(()) if !handed_on => self.after_download(stream, number, &turns, &job, &latest),
-            result => result.map(|()| false),
+            Ok(()) if fate == Fate::Ended => {
+                let goes_on = self.after_download(stream, number, &turns, &job, &latest);
+                goes_on.map(|goes_on| fate = if goes_on { Fate::HandedOn } else { fate })
+            }
+            result => result,
         };
-        handed_on |= matches!(result, Ok(true));
-        let failure = result.err().filter(|_| !self.session.is_cancelled());
-        if let Some(mut error) = failure {
-            // What earlier pages hold comes out first, and nothing of later ones.
-            let turn = held.take().or_else(|| turns.wait(number));
-            if turn.is_some() && turns.fail() {
+        if let Err(mut error) = result
+            // What earlier pages hold comes out first.
+            && turns.wait(number).is_some()
+        {
+            if self.session.is_cancelled() {
+                fate = fate.interrupted();
+            } else {
                 self.stats[stream].failed.add(1);
-                error.slice = describe(&slice);
+                error.slice = describe(&slice).into();
                 self.send(Event::Failed { stream, error });
             }
+            if self.options.probe {
+                self.schedule.stop();
+            }
+            // Only now may the holder of the last page close the partition: its failure is told.
+            turns.fail();
         }
-        drop(held);
-        if !handed_on && !is_cut && !turns.has_failed() {
-            // Its windows stand in its place now.
-            return;
-        }
-        if !handed_on {
-            if !turns.has_failed()
-                && !self.session.is_cancelled()
+        if fate == Fate::Ended {
+            // A page without records has not waited for those before it: their records, and the
+            // partitions that they make, come before the end.
+            if turns.wait(number).is_none() && self.session.is_cancelled() {
+                return;
+            }
+            if self.plan.nodes[stream].cursor.is_some()
+                && !turns.has_failed()
                 && !self.schedule.is_dropped(stream)
-                && self.plan.nodes[stream].cursor.is_some()
             {
                 let latest = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
                 self.send(Event::Closed {
@@ -123,8 +154,7 @@ impl Shared {
         let (Some(retriever), Some(done)) = (retriever, job.get()) else {
             return Ok(false);
         };
-        drop(turns.wait(number));
-        if turns.has_failed() || self.schedule.is_dropped(stream) {
+        if turns.wait(number).is_none() || self.schedule.is_dropped(stream) {
             return Ok(false);
         }
         let Some(slice) = done.next() else {
@@ -138,13 +168,7 @@ impl Shared {
     }
 
     /// Brings a page, or the windows of a partition that has to be cut first.
-    fn bring<'t>(
-        &self,
-        read: PartitionRead,
-        turns: &'t Turns,
-        held: &mut Option<Turn<'t>>,
-        handed_on: &mut bool,
-    ) -> Result<(), ReadError> {
+    fn bring(&self, read: PartitionRead, fate: &mut Fate) -> Result<(), ReadError> {
         if read.is_cut {
             let job = self.plan.nodes[read.stream].stream.retriever().job();
             let read = match job.filter(|_| read.job.get().is_none()) {
@@ -157,11 +181,11 @@ impl Shared {
                     self.send(Event::Started {
                         stream: read.stream,
                     });
-                    self.prepare(retriever, read, handed_on)?
+                    self.prepare(retriever, read, fate)?
                 }
             };
             return match read {
-                Some(read) => self.page(read, turns, held, handed_on),
+                Some(read) => self.page(read, fate),
                 None => Ok(()),
             };
         }
@@ -178,20 +202,19 @@ impl Shared {
             windows: windows.len(),
         });
         self.end(self.schedule.cut(stream, windows));
+        // Its windows stand in its place now.
+        *fate = Fate::HandedOn;
         Ok(())
     }
 
-    /// Brings one page and hands its records on. `handed_on` is set when the next page is. An error
-    /// leaves the page's turn in `held`, so that no later page comes before it.
-    fn page<'t>(
-        &self,
-        mut read: PartitionRead,
-        turns: &'t Turns,
-        held: &mut Option<Turn<'t>>,
-        handed_on: &mut bool,
-    ) -> Result<(), ReadError> {
+    /// Brings one page and hands its records on. `fate` holds even when it ends by a panic.
+    fn page(&self, mut read: PartitionRead, fate: &mut Fate) -> Result<(), ReadError> {
         let stream = read.stream;
-        if turns.has_failed() || self.schedule.is_dropped(stream) {
+        if self.schedule.is_stopped() {
+            *fate = Fate::Abandoned;
+            return Ok(());
+        }
+        if read.turns.has_failed() || self.schedule.is_dropped(stream) {
             return Ok(());
         }
         let node = &self.plan.nodes[stream];
@@ -202,23 +225,50 @@ impl Shared {
             self.send(Event::Started { stream });
             read.token = initial_token(paginator, config)?;
         }
-        let response = match self.exchange(stream, retriever, &read)? {
+        let chunks = self.chunks(stream, retriever, &read.slice)?;
+        let (request_slice, earlier) = match chunks.split_last() {
+            Some((last, earlier)) => (last, earlier),
+            None => (&read.slice, &[][..]),
+        };
+        let mut gathered = Gathered::of(retriever);
+        let (asked, page_size) = (read.token.as_ref(), read.size.reduced);
+        for slice in earlier {
+            let answer = self.exchange(stream, retriever, slice, asked, page_size)?;
+            if let Answer::Page(response) = answer {
+                gathered.add(self.selected(node, slice, response)?);
+            }
+        }
+        let answer = self.exchange(stream, retriever, request_slice, asked, page_size)?;
+        let response = match answer {
             Answer::Page(response) => response,
-            Answer::Nothing => return Ok(()),
-            Answer::Reset => {
-                read.resets += 1;
-                if read.resets > RESET_LIMIT {
-                    return Err(ReadError::system(format!(
-                        "the pagination was started again {RESET_LIMIT} times, and never came to its end"
-                    )));
+            Answer::Nothing => {
+                let records = gathered.finish();
+                if !records.is_empty()
+                    && let Some(turn) = read.turns.wait(read.page)
+                {
+                    self.feed(node, stream, &read.slice, &records)?;
+                    self.hand_out(node, stream, &read.slice, records);
+                    turn.pass();
                 }
-                *handed_on = true;
-                let token = initial_token(paginator, config)?;
-                drop(read.turns.wait(read.page));
-                self.schedule.resume(read.after(token));
                 return Ok(());
             }
+            Answer::Stopped => {
+                *fate = Fate::Abandoned;
+                return Ok(());
+            }
+            Answer::Reset => {
+                if let Some(turn) = read.turns.wait(read.page) {
+                    turn.pass();
+                }
+                return self.start_again(read, paginator, fate);
+            }
+            Answer::Smaller(rejection) => {
+                return self.shrink(read, retriever, rejection.as_deref(), fate);
+            }
         };
+        if let Some(reduction) = retriever.page_size_reduction() {
+            reduction.succeeded(&mut read.size);
+        }
         if read.goes_round(&response.body) {
             return Err(self.loop_error(&read));
         }
@@ -229,7 +279,8 @@ impl Shared {
         let readable = response.status < 400;
         let mut response = response;
         let page = retriever.decode(std::mem::take(&mut response.body));
-        let (number, latest) = (read.page, Arc::clone(&read.latest));
+        let (turns, number) = (Arc::clone(&read.turns), read.page);
+        let latest = Arc::clone(&read.latest);
         let (slice, token) = (Arc::clone(&read.slice), read.token.clone());
 
         // The next page is asked for before this one is worked on, if its token can be known.
@@ -240,21 +291,24 @@ impl Shared {
             page: &page,
             slice: &slice,
             token: token.as_ref(),
+            page_size,
         };
         let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
         let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
         let synced = (node.cursor.as_ref())
             .filter(|_| is_feed || is_client_side)
             .map(|cursor| cursor.synced(&slice));
+        let limit = (retriever.pagination_reset()).and_then(PaginationReset::limit);
         if self.options.read_ahead
             && !is_feed
+            && limit.is_none()
             && !paginator.is_some_and(|paginator| paginator.get().needs_records())
         {
             match self.next_token(paginator, &around, None) {
                 Ok(Some(next)) => {
                     if let Some(read) = read.take() {
                         self.schedule.resume(read.after(Some(next)));
-                        *handed_on = true;
+                        *fate = Fate::HandedOn;
                     }
                 }
                 Ok(None) => read = None,
@@ -262,7 +316,11 @@ impl Shared {
             }
         }
 
+        let fetch = |retriever: &Retriever, slice: &Arc<StreamSlice>| {
+            self.read_whole(stream, retriever, slice)
+        };
         let selecting = Selecting {
+            fetch: Some(&fetch),
             slice: &slice,
             token: None,
             transformations: node.stream.transformations(),
@@ -272,7 +330,7 @@ impl Shared {
             synced: synced.as_ref().filter(|_| !is_feed),
             transform_first: is_client_side,
         };
-        let (mut selection, select_error) = if readable {
+        let (selection, select_error) = if readable {
             match retriever.record_selector().select(&page, &selecting) {
                 Ok(selection) => (selection, None),
                 Err(error) => (error.before, Some(error.error)),
@@ -280,18 +338,14 @@ impl Shared {
         } else {
             (Selection::default(), None)
         };
+        let mut selection = gathered.with(selection);
         let Some(turn) = turns.wait(number) else {
             return Ok(());
         };
-        let seen = Seen {
-            selected: selection.records.len() as u64,
-            read: selection.read,
-            last: selection.records.last().cloned(),
-        };
+        let seen = Seen::of(&selection);
         self.stats[stream]
             .filtered
             .add(seen.read.saturating_sub(seen.selected));
-        *held = Some(turn);
         let at_end = match &synced {
             Some(synced) if is_feed => {
                 selection.records.retain(|record| synced.keeps(record));
@@ -312,22 +366,73 @@ impl Shared {
         }
         self.feed(node, stream, &slice, &selection.records)?;
         self.hand_out(node, stream, &slice, selection.records);
-
         if let Some(error) = select_error.or(token_error) {
             return Err(error.into());
         }
-        drop(held.take());
+        turn.pass();
+        if let Some(read) = &mut read {
+            read.records += seen.selected;
+        }
+        let limited = |read: &PartitionRead| limit.is_some_and(|limit| read.records >= limit);
+        if let Some(read) = read.take_if(|read| limited(read)) {
+            return self.start_again(read, paginator, fate);
+        }
         if let Some(read) = read.filter(|_| !at_end)
             && let Some(next) = self.next_token(paginator, &around, Some(&seen))?
         {
             self.schedule.resume(read.after(Some(next)));
-            *handed_on = true;
+            *fate = Fate::HandedOn;
+        }
+        Ok(())
+    }
+
+    /// Asks for the first page again.
+    fn start_again(
+        &self,
+        mut read: PartitionRead,
+        paginator: Option<&Paginator>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        read.resets += 1;
+        if read.resets >= START_LIMIT {
+            return Err(ReadError::system(format!(
+                "the pagination was started {START_LIMIT} times, and did not come to its end"
+            )));
+        }
+        read.records = 0;
+        let token = initial_token(paginator, &self.session.config)?;
+        self.schedule.resume(read.after(token));
+        *fate = Fate::HandedOn;
+        Ok(())
+    }
+
+    /// Asks for the same page again with fewer records, after a wait.
+    fn shrink(
+        &self,
+        mut read: PartitionRead,
+        retriever: &SimpleRetriever,
+        rejection: Option<&str>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        let (Some(reduction), Some(paginator)) =
+            (retriever.page_size_reduction(), retriever.paginator())
+        else {
+            return Err(ReadError::system("no `page_size_reduction` is declared"));
+        };
+        let configured = paginator.get().page_size(&self.session.config)?;
+        let wait = reduction.reduce(&mut read.size, configured, rejection)?;
+        self.stats[read.stream].retries.add(1);
+        if self.session.gate.sleep(wait).is_ok() {
+            self.schedule.resume(read);
+            *fate = Fate::HandedOn;
+        } else {
+            *fate = Fate::Abandoned;
         }
         Ok(())
     }
 
     /// What asks for the page after this one; `seen` is there once its records are selected.
-    fn next_token(
+    pub(super) fn next_token(
         &self,
         paginator: Option<&Paginator>,
         around: &Around<'_>,
@@ -342,6 +447,7 @@ impl Shared {
             last_page_size: seen.map_or(0, |seen| seen.selected),
             read: seen.map_or(0, |seen| seen.read),
             last_record: seen.and_then(|seen| seen.last.as_ref()),
+            page_size: around.page_size,
             config: &self.session.config,
             slice: around.slice,
         };
@@ -425,8 +531,18 @@ impl Shared {
     }
 }
 
+impl Fate {
+    /// The same in a run that was stopped: what has not ended well does not end at all.
+    fn interrupted(self) -> Self {
+        match self {
+            Self::Ended => Self::Abandoned,
+            other => other,
+        }
+    }
+}
+
 /// What asks for the first page.
-fn initial_token(
+pub(super) fn initial_token(
     paginator: Option<&Paginator>,
     config: &Config,
 ) -> Result<Option<Value>, ComponentError> {

@@ -73,7 +73,8 @@ struct State {
 /// The archive under its temporary name, which is removed when this is dropped.
 struct Unfinished {
     writer: BufWriter<File>,
-    path: TempPath,
+    /// None when the archive is no ordinary file (a pipe, a device), which a file must not replace.
+    path: Option<TempPath>,
 }
 
 struct Exchange {
@@ -91,11 +92,7 @@ impl Recorder {
     /// When nothing can be written there.
     pub fn create(inner: Arc<dyn Transport>, options: RecordOptions) -> Result<Self, RecordError> {
         let begun = options.clock.now_utc();
-        let folder = match options.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        let file = begin(folder, &options.page, begun).map_err(|error| RecordError {
+        let file = begin(&options.path, &options.page, begun).map_err(|error| RecordError {
             path: options.path.clone(),
             error,
         })?;
@@ -152,9 +149,11 @@ impl Recorder {
             .writer
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?;
+        let Some(path) = file.path else {
+            return Ok(());
+        };
         written.sync_all()?;
-        file.path
-            .persist(&self.options.path)
+        path.persist(&self.options.path)
             .map_err(|error| error.error)
     }
 
@@ -259,12 +258,8 @@ impl Transport for Recorder {
     }
 }
 
-fn begin(folder: &Path, page: &str, begun: DateTime<Utc>) -> io::Result<Unfinished> {
-    let (file, path) = tempfile::Builder::new()
-        .prefix(".lowcode-")
-        .suffix(".har")
-        .tempfile_in(folder)?
-        .into_parts();
+fn begin(archive: &Path, page: &str, begun: DateTime<Utc>) -> io::Result<Unfinished> {
+    let (file, path) = create(archive)?;
     let mut writer = BufWriter::new(file);
     let creator = json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")});
     let pages = json!([
@@ -278,6 +273,24 @@ fn begin(folder: &Path, page: &str, begun: DateTime<Utc>) -> io::Result<Unfinish
     // A folder that takes no bytes is told now, before the first request.
     writer.flush()?;
     Ok(Unfinished { writer, path })
+}
+
+/// The file to write to, and its temporary name.
+fn create(archive: &Path) -> io::Result<(File, Option<TempPath>)> {
+    if std::fs::metadata(archive).is_ok_and(|found| !found.is_file()) {
+        let file = std::fs::OpenOptions::new().write(true).open(archive)?;
+        return Ok((file, None));
+    }
+    let folder = match archive.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let (file, path) = tempfile::Builder::new()
+        .prefix(".lowcode-")
+        .suffix(".har")
+        .tempfile_in(folder)?
+        .into_parts();
+    Ok((file, Some(path)))
 }
 
 fn answered(response: &Response, secrets: &Secrets) -> Value {

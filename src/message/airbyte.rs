@@ -3,6 +3,7 @@
 //! Keys, their order, and the keys left out when they have no value are those of `airbyte-cdk`
 //! 7.39.1, `models/airbyte_protocol.py`.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,20 @@ pub struct Failure {
     pub failure_type: FailureType,
     /// The stream that failed; `None`: the whole run.
     pub stream: Option<Arc<str>>,
+    /// The parent whose failure this one follows from, where there is one.
+    pub parent: Option<Arc<str>>,
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(stream) = &self.stream {
+            write!(f, "stream `{stream}`: ")?;
+        }
+        f.write_str(self.internal_message.as_ref().unwrap_or(&self.message))
+    }
+}
+
+impl std::error::Error for Failure {}
 
 /// The state of one stream, to be given back at the next read.
 #[derive(Debug, Clone, PartialEq)]

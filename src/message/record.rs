@@ -1,16 +1,14 @@
-//! A record on its way through the engine.
+//! A record by itself, as a program that embeds the engine gets it.
 
 use std::sync::Arc;
 
-use super::{Data, StreamSlice};
+use super::Data;
 
-/// A record, the stream that it belongs to, and the slice that it was read in.
+/// A record, and the stream that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// Name of the stream.
     pub stream: Arc<str>,
     /// What the API said.
     pub data: Data,
-    /// The partition and window that it was read in.
-    pub slice: Arc<StreamSlice>,
 }

@@ -218,6 +218,7 @@ mod tests {
                 stack_trace: Some("t\n".to_owned()),
                 failure_type: FailureType::ConfigError,
                 stream: Some(Arc::from("s")),
+                parent: Some(Arc::from("p")),
             })),
             r#"{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1700,"error":{"message":"m","internal_message":"i","stack_trace":"t\n","failure_type":"config_error","stream_descriptor":{"name":"s"}}}}"#
         );

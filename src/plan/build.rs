@@ -9,7 +9,7 @@ use crate::component::stream::{DeclarativeStream, Stream};
 use crate::manifest::{self, Node};
 use crate::message::{ConfiguredCatalog, InputState};
 use crate::template::Config;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -197,7 +197,13 @@ impl<'a> Planner<'a> {
         let retriever = stream.retriever().pages();
         let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();
+        if let Err(error) = retriever.check(self.config) {
+            failures.push(StreamFailure::Component(error));
+        }
         let mut inputs = Vec::new();
+        if let Err(error) = retriever.check() {
+            failures.push(StreamFailure::Component(error.or_at(Some(&node.at))));
+        }
         for router in retriever.partition_routers() {
             let mut input = Input::default();
             match router.gather(self.config) {
@@ -267,11 +273,17 @@ impl<'a> Planner<'a> {
                 });
             }
         }
+        let configured = self.catalog.get(stream.name());
+        let columns = configured.map(|it| {
+            let properties = it.stream.json_schema.get("properties");
+            properties.cloned().unwrap_or_else(|| json!({}))
+        });
         self.plan.nodes.push(StreamNode {
             name: stream.name().into(),
             stream,
             cursor: cursor.map(Arc::new),
             schema,
+            columns,
             selected: false,
             inputs,
             children: Vec::new(),

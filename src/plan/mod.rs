@@ -8,6 +8,8 @@
 
 mod build;
 mod offer;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Planner, StreamFailure};
 pub use offer::{Offer, OfferedStream, ReadValues, stream_of};
@@ -39,6 +41,8 @@ pub struct StreamNode {
     pub cursor: Option<Arc<StreamCursor>>,
     /// JSON schema of its records, where they are normalized by it.
     pub schema: Option<Value>,
+    /// Properties of its schema in the configured catalog; none in a check or discovery.
+    pub columns: Option<Value>,
     /// Whether its records go to the output; otherwise it is read for its children only.
     pub selected: bool,
     /// Where its partitions come from: their product. Empty: one partition without values.

@@ -4,8 +4,8 @@
 //! text turned back into a [`Literal`], as `airbyte_cdk`'s `JinjaInterpolation` does. It must not
 //! know components, HTTP or records: values come in as [`TValue`], lazily where they are large.
 //!
-//! `minijinja` parses ([`compile`]); what the syntax tree means is Python's to say, so
-//! [`eval`](self::eval) walks it over [Python-like values](value).
+//! `minijinja` parses (`compile`); what the syntax tree means is Python's to say, so
+//! `eval` walks it over Python-like values.
 
 mod builtin;
 mod compile;

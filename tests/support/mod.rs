@@ -2,4 +2,4 @@
 
 mod run;
 
-pub(crate) use run::Run;
+pub(crate) use run::{Output, Run};

@@ -1,6 +1,6 @@
 //! Runs the binary in a folder of its own, with nothing of the caller's environment.
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -22,6 +22,7 @@ pub(crate) struct Run {
     flags: Vec<String>,
     env: Vec<(String, String)>,
     stdin: Vec<u8>,
+    first_line_only: bool,
     timeout: Duration,
 }
 
@@ -35,6 +36,7 @@ impl Run {
             flags: Vec::new(),
             env: Vec::new(),
             stdin: Vec::new(),
+            first_line_only: false,
             timeout: Duration::from_secs(60),
         }
     }
@@ -95,6 +97,12 @@ impl Run {
         self
     }
 
+    /// Closes the binary's standard output after its first line, as `| head -1` does.
+    pub(crate) fn first_line_only(mut self) -> Self {
+        self.first_line_only = true;
+        self
+    }
+
     /// Runs in this folder, and not in the temporary one.
     pub(crate) fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.current_dir = folder.as_ref().to_owned();
@@ -136,7 +144,12 @@ impl Run {
         let text = self.stdin;
         // A binary that reads no standard input closes it: not an error here.
         std::thread::spawn(move || stdin.write_all(&text));
-        let stdout = gather(child.stdout.take().expect("stdout is piped"));
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let stdout = if self.first_line_only {
+            gather(first_line(stdout))
+        } else {
+            gather(stdout)
+        };
         let stderr = gather(child.stderr.take().expect("stderr is piped"));
         Running {
             folder: self.folder,
@@ -159,6 +172,13 @@ fn gather(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
+/// Takes one line; then the pipe is closed.
+fn first_line(from: impl Read) -> std::io::Cursor<Vec<u8>> {
+    let mut line = Vec::new();
+    let _ = BufReader::new(from).read_until(b'\n', &mut line);
+    std::io::Cursor::new(line)
+}
+
 /// A run under way.
 pub(crate) struct Running {
     folder: TempDir,
@@ -172,7 +192,6 @@ pub(crate) struct Running {
 impl Running {
     /// Sends a signal by its name, such as `INT`.
     #[cfg(unix)]
-    #[expect(dead_code, reason = "for the tests of interrupts")]
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])

@@ -59,20 +59,31 @@ impl Authenticate for ApiKeyAuthenticator {
             Some(token) => token.text(&scope::ConfigOnly::new(config.clone()))?,
             None => String::new(),
         };
-        session.secrets().add(&key);
-        let name = option.name(config)?;
-        match option.inject_into() {
-            InjectInto::Header if name.is_empty() => return Ok(()),
-            InjectInto::Header => session.secrets().add_header(&name),
-            InjectInto::RequestParameter | InjectInto::BodyData => {
-                session.secrets().add_param(&name);
-            }
-            InjectInto::BodyJson => {}
-        }
-        let mut share = RequestParts::default();
-        option.inject(&mut share, key.into(), config)?;
-        parts.merge(share)
+        send_key(option, key, parts, session)
     }
+}
+
+/// Puts a key where `option` says, and masks it in all that is said from then on.
+pub(super) fn send_key(
+    option: &RequestOption,
+    key: String,
+    parts: &mut RequestParts,
+    session: &dyn Session,
+) -> Result<(), ComponentError> {
+    let config = session.config();
+    session.secrets().add(&key);
+    let name = option.name(config)?;
+    match option.inject_into() {
+        InjectInto::Header if name.is_empty() => return Ok(()),
+        InjectInto::Header => session.secrets().add_header(&name),
+        InjectInto::RequestParameter | InjectInto::BodyData => {
+            session.secrets().add_param(&name);
+        }
+        InjectInto::BodyJson => {}
+    }
+    let mut share = RequestParts::default();
+    option.inject(&mut share, key.into(), config)?;
+    parts.merge(share)
 }
 
 #[cfg(test)]

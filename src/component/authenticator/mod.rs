@@ -7,12 +7,14 @@ mod api_key;
 mod basic_http;
 mod bearer;
 mod expiry;
+mod legacy_session_token;
 mod no_auth;
 mod oauth;
 mod oauth_answer;
 mod refresh;
 mod selective;
 mod session;
+mod session_token;
 #[cfg(test)]
 pub(super) mod testing;
 mod token_endpoint;
@@ -20,10 +22,12 @@ mod token_endpoint;
 pub use api_key::ApiKeyAuthenticator;
 pub use basic_http::BasicHttpAuthenticator;
 pub use bearer::BearerAuthenticator;
+pub use legacy_session_token::LegacySessionTokenAuthenticator;
 pub use no_auth::NoAuth;
 pub use oauth::{OAuthAuthenticator, RefreshTokenUpdater};
 pub use selective::SelectiveAuthenticator;
 pub use session::{ConfigChange, Session, Token, TokenStore};
+pub use session_token::SessionTokenAuthenticator;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -44,6 +48,20 @@ pub trait Authenticate: Send + Sync {
         parts: &mut RequestParts,
         session: &dyn Session,
     ) -> Result<(), ComponentError>;
+
+    /// The same for a requester whose `url_base` is `base`.
+    ///
+    /// # Errors
+    /// As [`authorize`](Self::authorize).
+    fn authorize_below(
+        &self,
+        base: &str,
+        parts: &mut RequestParts,
+        session: &dyn Session,
+    ) -> Result<(), ComponentError> {
+        let _ = base;
+        self.authorize(parts, session)
+    }
 
     /// Forgets the access token that `request` was sent with, since the API refused it, so that the
     /// next [`authorize`](Self::authorize) gets another. A token that was replaced meanwhile stays.
@@ -67,12 +85,16 @@ pub enum Authenticator {
     BasicHttpAuthenticator(BasicHttpAuthenticator),
     /// A fixed bearer token.
     BearerAuthenticator(BearerAuthenticator),
+    /// A session token that is given, or got by user name and password.
+    LegacySessionTokenAuthenticator(LegacySessionTokenAuthenticator),
     /// Nothing.
     NoAuth(NoAuth),
     /// Access tokens by OAuth 2.0. In a box, since it is large.
     OAuthAuthenticator(Box<OAuthAuthenticator>),
     /// One of several, as the config says.
     SelectiveAuthenticator(SelectiveAuthenticator),
+    /// A session token that a login request gets.
+    SessionTokenAuthenticator(SessionTokenAuthenticator),
 }
 
 impl Authenticator {
@@ -83,9 +105,11 @@ impl Authenticator {
             Self::ApiKeyAuthenticator(authenticator) => authenticator,
             Self::BasicHttpAuthenticator(authenticator) => authenticator,
             Self::BearerAuthenticator(authenticator) => authenticator,
+            Self::LegacySessionTokenAuthenticator(authenticator) => authenticator,
             Self::NoAuth(authenticator) => authenticator,
             Self::OAuthAuthenticator(authenticator) => authenticator.as_ref(),
             Self::SelectiveAuthenticator(authenticator) => authenticator,
+            Self::SessionTokenAuthenticator(authenticator) => authenticator,
         }
     }
 }

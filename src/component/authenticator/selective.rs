@@ -65,6 +65,16 @@ impl Authenticate for SelectiveAuthenticator {
         chosen.get().authorize(parts, session)
     }
 
+    fn authorize_below(
+        &self,
+        base: &str,
+        parts: &mut RequestParts,
+        session: &dyn Session,
+    ) -> Result<(), ComponentError> {
+        let chosen = self.chosen(session.config())?;
+        chosen.get().authorize_below(base, parts, session)
+    }
+
     fn refused(&self, request: &Request, session: &dyn Session) -> Result<bool, ComponentError> {
         self.chosen(session.config())?
             .get()

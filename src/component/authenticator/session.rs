@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::clock::Micros;
-use crate::http::{Request, Response, Secrets, TransportError};
+use crate::http::{Request, Response, Secrets, Stopped, TransportError};
 use crate::template::Config;
 
 /// A value of the config that should be kept for later runs, such as a rotated refresh token: its
@@ -24,6 +25,15 @@ pub trait Session: Send + Sync {
     /// # Errors
     /// When no response came.
     fn send(&self, request: &Request) -> Result<Response, TransportError>;
+
+    /// Waits between two tries.
+    ///
+    /// # Errors
+    /// When the run is stopped.
+    fn pause(&self, wait: Duration) -> Result<(), Stopped> {
+        self.config().clock().pause(wait);
+        Ok(())
+    }
 
     /// The access tokens of the run.
     fn tokens(&self) -> &TokenStore;

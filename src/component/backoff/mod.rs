@@ -6,12 +6,14 @@
 mod constant;
 mod exponential;
 mod number;
+mod tries;
 mod wait_time_from_header;
 mod wait_time_from_response;
 mod wait_until_time_from_header;
 
 pub use constant::ConstantBackoffStrategy;
 pub use exponential::ExponentialBackoffStrategy;
+pub use tries::Tries;
 pub use wait_time_from_header::WaitTimeFromHeader;
 pub use wait_time_from_response::WaitTimeFromResponse;
 pub use wait_until_time_from_header::WaitUntilTimeFromHeader;

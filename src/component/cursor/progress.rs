@@ -271,3 +271,121 @@ impl Partitions {
         state
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Split;
+    use super::super::stream_cursor::testing::{by_days, partition};
+    use super::*;
+
+    fn window(of: &StreamSlice, start: &str, end: &str) -> StreamSlice {
+        let bounds = [("start_time", start), ("end_time", end)];
+        StreamSlice {
+            cursor_slice: bounds
+                .map(|(name, day)| (name.to_owned(), day.into()))
+                .into_iter()
+                .collect(),
+            ..of.clone()
+        }
+    }
+
+    fn progress(more: &str, state: &Value) -> Progress {
+        Progress::new(&Arc::new(by_days(more, Split::Partitions, state).unwrap()))
+    }
+
+    fn read(progress: &mut Progress, id: &str, latest: Option<&str>) {
+        let latest = latest.map(|day| progress.cursor.settings.form.parse(&day.into()).unwrap());
+        let window = window(&partition(id), "2025-01-01", "2025-03-01");
+        progress.close(&window, latest).unwrap();
+    }
+
+    fn end(is_whole: bool) -> End {
+        End {
+            is_whole,
+            parents: Some(Map::new()),
+            seconds: 7,
+        }
+    }
+
+    #[test]
+    fn partitions_keep_a_state_each_and_one_together_when_all_are_read() {
+        let mut whole = progress("", &json!({}));
+        for id in ["a", "b"] {
+            whole.open(&partition(id), 1);
+        }
+        read(&mut whole, "b", Some("2025-02-01"));
+        let states = json!([
+            {"partition": {"id": "a"}, "cursor": {"at": "2025-01-01"}},
+            {"partition": {"id": "b"}, "cursor": {"at": "2025-02-01"}}]);
+        let begun = json!({"use_global_cursor": false, "states": states, "lookback_window": 0});
+        assert_eq!(Value::Object(whole.state()), begun);
+        whole.finish(end(true));
+        assert_eq!(Value::Object(whole.state()), begun, "`a` is open");
+        read(&mut whole, "a", None);
+        whole.finish(end(false));
+        assert_eq!(Value::Object(whole.state()), begun, "a parent failed");
+        whole.finish(end(true));
+        assert_eq!(
+            Value::Object(whole.state()),
+            json!({"use_global_cursor": false, "states": states, "state": {"at": "2025-02-01"},
+                "lookback_window": 7, "parent_state": {}})
+        );
+    }
+
+    #[test]
+    fn a_run_without_records_keeps_the_state_of_all() {
+        let before = json!({"use_global_cursor": false, "states": [],
+            "state": {"at": "2025-01-05"}, "lookback_window": 3, "parent_state": {"p": {"x": 1}}});
+        let mut quiet = progress("", &before);
+        assert_eq!(Value::Object(quiet.state()), before);
+        quiet.open(&partition("a"), 1);
+        read(&mut quiet, "a", None);
+        quiet.finish(end(true));
+        // It went back by the three seconds of the last run, to the day before.
+        assert_eq!(
+            Value::Object(quiet.state()),
+            json!({"use_global_cursor": false,
+                "states": [{"partition": {"id": "a"}, "cursor": {"at": "2025-01-04"}}],
+                "state": {"at": "2025-01-05"}, "lookback_window": 3, "parent_state": {}})
+        );
+    }
+
+    #[test]
+    fn above_the_limit_only_the_state_of_all_is_left() {
+        let mut many = progress("", &json!({}));
+        for id in 0..=PARTITION_LIMIT {
+            many.open(&partition(&id.to_string()), 1);
+        }
+        assert_eq!(many.pace(), Pace::Seldom);
+        many.open(&partition("one more"), 1);
+        assert_eq!(many.pace(), Pace::Never);
+        for id in 0..=PARTITION_LIMIT {
+            read(&mut many, &id.to_string(), Some("2025-02-01"));
+        }
+        read(&mut many, "one more", Some("2025-02-03"));
+        many.finish(end(true));
+        let state = json!({"use_global_cursor": true, "state": {"at": "2025-02-03"},
+            "lookback_window": 7, "parent_state": {}});
+        assert_eq!(Value::Object(many.state()), state);
+    }
+
+    #[test]
+    fn a_stream_without_partitions_moves_on_window_by_window() {
+        let cursor = by_days("", Split::Whole, &json!({"at": "2025-01-10"})).unwrap();
+        let mut whole = Progress::new(&Arc::new(cursor));
+        let day = |day: &str| whole.cursor.settings.form.parse(&day.into()).ok();
+        let (early, late) = (day("2025-01-20"), day("2025-02-20"));
+        let none = StreamSlice::default();
+        whole
+            .close(&window(&none, "2025-02-01", "2025-02-28"), late)
+            .unwrap();
+        assert_eq!(Value::Object(whole.state()), json!({"at": "2025-01-10"}));
+        whole
+            .close(&window(&none, "2025-01-10", "2025-01-31"), early)
+            .unwrap();
+        // They touch only where the next day is the next value: the default is a millisecond.
+        assert_eq!(Value::Object(whole.state()), json!({"at": "2025-01-20"}));
+    }
+}

@@ -43,7 +43,7 @@ pub(super) struct Settings {
 #[derive(Debug)]
 pub(super) enum Initial {
     Whole(Intervals),
-    Partitions(PartitionStates),
+    Partitions(Box<PartitionStates>),
 }
 
 /// Which records are new: those between two values, and those that have none.
@@ -62,7 +62,8 @@ impl StreamCursor {
             Initial::Whole(intervals)
         } else {
             let is_global = settings.is_global || given.split == Split::Groups;
-            Initial::Partitions(PartitionStates::new(&settings, given.state, is_global)?)
+            let states = PartitionStates::new(&settings, given.state, is_global)?;
+            Initial::Partitions(Box::new(states))
         };
         Ok(Self { settings, initial })
     }
@@ -161,5 +162,206 @@ impl Synced<'_> {
             self.low.order(&value) != Ordering::Greater
                 && value.order(&self.high) != Ordering::Greater
         })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! A cursor on the first of March 2025.
+
+    use std::sync::Arc;
+
+    use serde_json::{Map, Value, json};
+
+    use super::StreamCursor;
+    use crate::clock::Clock;
+    use crate::component::cursor::{Cursor, Given, Split};
+    use crate::component::fragment::from_yaml;
+    use crate::message::StreamSlice;
+    use crate::template::Config;
+
+    /// By days of the field `at`, from the first of January on; `more` are further fields.
+    pub(in crate::component::cursor) fn by_days(
+        more: &str,
+        split: Split,
+        state: &Value,
+    ) -> Result<StreamCursor, String> {
+        evaluate(
+            &format!(
+                "{{type: DatetimeBasedCursor, cursor_field: at, datetime_format: '%Y-%m-%d', \
+                 start_datetime: '2025-01-01', {more}}}"
+            ),
+            split,
+            state,
+        )
+    }
+
+    pub(in crate::component::cursor) fn evaluate(
+        yaml: &str,
+        split: Split,
+        state: &Value,
+    ) -> Result<StreamCursor, String> {
+        let cursor: Cursor = from_yaml(yaml);
+        let now = 1_740_787_200_000_000;
+        let config = Config::new(json!({"days": 2}), Arc::new(Clock::new(Some(now), 0.0)));
+        let none = Map::new();
+        let given = Given {
+            config: &config,
+            field: None,
+            state: state.as_object().unwrap_or(&none),
+            split,
+        };
+        cursor.evaluate(&given).map_err(|error| error.message)
+    }
+
+    /// The slice of the partition `id`.
+    pub(in crate::component::cursor) fn partition(id: &str) -> StreamSlice {
+        StreamSlice {
+            partition: Map::from_iter([("id".to_owned(), id.into())]),
+            ..StreamSlice::default()
+        }
+    }
+
+    /// The windows of a partition: `0101-0131` for the days of a month.
+    pub(in crate::component::cursor) fn windows(cursor: &StreamCursor, of: &StreamSlice) -> String {
+        let day = |slice: &StreamSlice, name: &str| {
+            let day = slice.cursor_slice[name].as_str().unwrap_or_default();
+            day.replacen("2025-", "", 1).replace('-', "")
+        };
+        let windows = cursor.windows(of).unwrap();
+        let windows = windows
+            .iter()
+            .map(|slice| format!("{}-{}", day(slice, "start_time"), day(slice, "end_time")));
+        windows.collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::testing::{by_days, evaluate, partition, windows};
+    use super::*;
+
+    fn days(more: &str, state: &Value) -> String {
+        let cursor = by_days(more, Split::Whole, state).unwrap();
+        windows(&cursor, &StreamSlice::default())
+    }
+
+    #[test]
+    fn the_rest_of_the_range_is_cut_into_windows() {
+        let (none, some) = (json!({}), json!({"at": "2025-02-20"}));
+        assert_eq!(days("", &none), "0101-0301");
+        assert_eq!(days("", &some), "0220-0301");
+        let step = "step: P1M, cursor_granularity: P1D";
+        assert_eq!(days(step, &none), "0101-0131 0201-0301");
+        assert_eq!(days(step, &some), "0220-0301");
+        let lookback = format!("{step}, lookback_window: 'P{{{{ config.days }}}}D'");
+        assert_eq!(days(&lookback, &some), "0218-0301");
+        assert_eq!(
+            days(&lookback, &json!({"at": "2025-01-02"})),
+            "0101-0131 0201-0301"
+        );
+        assert_eq!(days("end_datetime: '2025-02-25'", &some), "0220-0225");
+        assert_eq!(days("end_datetime: '2025-02-15'", &some), "");
+    }
+
+    #[test]
+    fn a_window_of_no_length_is_read_when_it_is_one_unit() {
+        let last = json!({"at": "2025-03-01"});
+        assert_eq!(days("", &last), "");
+        let step = "step: P1M, cursor_granularity: P1D";
+        assert_eq!(days(step, &last), "0301-0301");
+        assert_eq!(
+            days(&format!("{step}, is_compare_strictly: true"), &last),
+            ""
+        );
+    }
+
+    #[test]
+    fn gaps_of_a_state_are_read_too() {
+        let state = json!({"state_type": "date-range", "slices": [
+            {"start": "2025-01-05", "end": "2025-01-10"},
+            {"start": "2025-01-20", "end": "2025-02-10"}]});
+        let step = "step: P1M, cursor_granularity: P1D";
+        assert_eq!(days(step, &state), "0101-0104 0111-0119 0210-0301");
+    }
+
+    #[test]
+    fn windows_of_whole_months() {
+        let more = "step: P20D, cursor_granularity: P1D, clamping: {target: MONTH}";
+        assert_eq!(days(more, &json!({"at": "2025-01-15"})), "0201-0228");
+    }
+
+    #[test]
+    fn each_partition_goes_on_from_its_own_state_and_a_new_one_from_that_of_all() {
+        let state = json!({
+            "states": [{"partition": {"id": "a"}, "cursor": {"at": "2025-02-20"}}],
+            "state": {"at": "2025-02-25"}, "lookback_window": 86400});
+        let cursor = by_days("", Split::Partitions, &state).unwrap();
+        assert_eq!(windows(&cursor, &partition("a")), "0220-0301");
+        assert_eq!(windows(&cursor, &partition("b")), "0224-0301");
+        let mut named = partition("a");
+        named.partition.insert("end_time".to_owned(), json!(1));
+        assert!(
+            cursor
+                .windows(&named)
+                .unwrap_err()
+                .to_string()
+                .contains("`end_time`")
+        );
+    }
+
+    #[test]
+    fn records_are_new_from_the_lookback_before_the_state_to_now() {
+        let synced = |more: &str, state: &Value| {
+            let cursor = by_days(more, Split::Whole, state).unwrap();
+            let synced = cursor.synced(&StreamSlice::default());
+            let kept = [
+                "2024-12-31",
+                "2025-01-31",
+                "2025-02-10",
+                "2025-03-01",
+                "2025-03-02",
+                "?",
+            ]
+            .map(|at| u8::from(synced.keeps(&Data::from_value(json!({"at": at})))));
+            assert!(synced.keeps(&Data::from_value(json!({"at": null}))));
+            kept
+        };
+        assert_eq!(synced("", &json!({})), [0, 1, 1, 1, 0, 1]);
+        let state = json!({"at": "2025-02-10"});
+        assert_eq!(synced("", &state), [0, 0, 1, 1, 0, 1]);
+        assert_eq!(synced("lookback_window: P10D", &state), [0, 1, 1, 1, 0, 1]);
+        assert_eq!(synced("lookback_window: P1Y", &state), [0, 1, 1, 1, 0, 1]);
+    }
+
+    #[test]
+    fn counts_have_one_window_without_an_end() {
+        let yaml = "{type: IncrementingCountCursor, cursor_field: id, start_value: 3}";
+        let slice = |state: Value| {
+            let cursor = evaluate(yaml, Split::Whole, &state).unwrap();
+            let windows = cursor.windows(&StreamSlice::default()).unwrap();
+            Value::Object(windows[0].cursor_slice.clone())
+        };
+        assert_eq!(slice(json!({})), json!({"start": 3, "end": "inf"}));
+        assert_eq!(slice(json!({"id": 5})), json!({"start": 5, "end": "inf"}));
+        let split = evaluate(yaml, Split::Partitions, &json!({}));
+        assert!(split.unwrap_err().contains("`partition_router`"));
+    }
+
+    #[test]
+    fn mistakes_are_told_before_anything_is_read() {
+        for (more, state, told) in [
+            ("step: P1D", json!({}), "`cursor_granularity`"),
+            ("lookback_window: soon", json!({}), "`soon`"),
+            ("clamping: {target: YEAR}", json!({}), "`YEAR`"),
+            ("clamping: {target: WEEK}", json!({}), "`weekday`"),
+            ("", json!({"at": "last week"}), "last week"),
+            ("end_datetime: never", json!({}), "`never`"),
+        ] {
+            let error = by_days(more, Split::Whole, &state).unwrap_err();
+            assert!(error.contains(told), "{more}: {error}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Decode, Page};
+use super::page::empty;
+use super::{Decode, Decoded};
 use crate::message::{Kind, Text};
 
 /// Reads the body as JSON.
@@ -15,47 +16,42 @@ use crate::message::{Kind, Text};
 pub struct JsonDecoder {}
 
 impl Decode for JsonDecoder {
-    fn decode(&self, body: Vec<u8>, depth: usize) -> Page {
+    fn decode(&self, body: Vec<u8>, depth: usize) -> Decoded {
         let is_empty = body.is_empty();
+        let mut decoded = Self::parse(body, depth);
+        // An empty body is how many APIs say that there is nothing.
+        decoded.warning = decoded.broken.take().filter(|_| !is_empty);
+        if decoded.documents.is_empty() {
+            decoded.documents.push(empty());
+        }
+        decoded
+    }
+
+    fn shows_body(&self) -> bool {
+        true
+    }
+}
+
+impl JsonDecoder {
+    /// Reads JSON as it is: nothing counts as something else.
+    pub(super) fn parse(body: Vec<u8>, depth: usize) -> Decoded {
         match Text::parse(body, depth) {
-            Ok(text) => Page {
-                documents: documents(text),
-                fault: None,
-            },
-            Err(fault) => Page {
-                documents: vec![empty()],
-                // An empty body is how many APIs say that there is nothing.
-                fault: (!is_empty).then_some(fault),
-            },
+            Ok(text) if text.as_str() == "null" => Decoded::broken("the body is null"),
+            Ok(text) if text.kind() == Kind::Array => Decoded::of(text.items().collect()),
+            Ok(text) => Decoded::of(vec![text]),
+            Err(fault) => Decoded::broken(format!("the body is not JSON: {fault}")),
         }
     }
-}
-
-fn documents(text: Text) -> Vec<Text> {
-    match text.kind() {
-        Kind::Null => vec![empty()],
-        Kind::Array => {
-            let items: Vec<Text> = text.items().collect();
-            if items.is_empty() {
-                vec![empty()]
-            } else {
-                items
-            }
-        }
-        _ => vec![text],
-    }
-}
-
-fn empty() -> Text {
-    Text::parse(b"{}".to_vec(), 0).expect("an empty object is JSON")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::decoder::Decoder;
 
     fn decode(body: &str) -> Vec<String> {
-        let page = JsonDecoder {}.decode(body.as_bytes().to_vec(), 1);
+        let page = Decoder::default().decode(body.as_bytes().to_vec(), 1);
+        assert_eq!(page.broken, None);
         let texts = page.documents().iter();
         texts.map(|t| t.as_str().to_owned()).collect()
     }
@@ -71,8 +67,8 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_json_is_told() {
-        let fault = |body: &str| JsonDecoder {}.decode(body.as_bytes().to_vec(), 1).fault;
-        assert!(fault("<html>").is_some());
-        assert!(fault("").is_none());
+        let warning = |body: &str| JsonDecoder {}.decode(body.as_bytes().to_vec(), 1).warning;
+        assert!(warning("<html>").is_some());
+        assert!(warning("").is_none());
     }
 }

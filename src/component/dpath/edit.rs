@@ -72,6 +72,40 @@ pub fn delete<E>(
     }
 }
 
+/// Takes out all lists that match `glob`; the items behind one that goes move up.
+pub fn delete_lists(target: &mut Value, glob: &Glob) {
+    let mut doomed: Vec<Vec<Step>> = Vec::new();
+    walk(&&*target, &mut Vec::new(), &mut |path, value| {
+        if value.is_array() && glob.matches(path) {
+            doomed.push(path.to_vec());
+        }
+        true
+    });
+    // From the end, and what lies deeper first: the walk tells parents before what is in them.
+    doomed.sort_by_key(Vec::len);
+    for path in doomed.iter().rev() {
+        take(target, path);
+    }
+}
+
+/// Takes the value at an exact path out of what holds it.
+fn take(target: &mut Value, path: &[Step]) -> Option<Value> {
+    let (last, parents) = path.split_last()?;
+    match (last, follow(target, parents)?) {
+        (Step::Key(key), Value::Object(map)) => map.shift_remove(key),
+        (Step::Item(i, _), Value::Array(list)) if *i < list.len() => Some(list.remove(*i)),
+        _ => None,
+    }
+}
+
+fn follow<'v>(target: &'v mut Value, path: &[Step]) -> Option<&'v mut Value> {
+    path.iter().try_fold(target, |at, step| match (step, at) {
+        (Step::Key(key), Value::Object(map)) => map.get_mut(key),
+        (Step::Item(i, _), Value::Array(list)) => list.get_mut(*i),
+        _ => None,
+    })
+}
+
 /// The child at `segment`, made by `missing` when there is none.
 fn child<'v>(
     parent: &'v mut Value,
@@ -117,15 +151,7 @@ fn is_decimal(segment: &str) -> bool {
 /// Deletes the value at an exact path; none when it is not there any more.
 fn remove(target: &mut Value, path: &[Step]) -> Option<()> {
     let (last, parents) = path.split_last()?;
-    let mut current = target;
-    for step in parents {
-        current = match (step, current) {
-            (Step::Key(key), Value::Object(map)) => map.get_mut(key)?,
-            (Step::Item(i, _), Value::Array(list)) => list.get_mut(*i)?,
-            _ => return None,
-        };
-    }
-    match (last, current) {
+    match (last, follow(target, parents)?) {
         (Step::Key(key), Value::Object(map)) => map.shift_remove(key).map(|_| ()),
         (Step::Item(i, _), Value::Array(list)) if i + 1 == list.len() => list.pop().map(|_| ()),
         (Step::Item(i, _), Value::Array(list)) => {

@@ -7,7 +7,7 @@ mod edit;
 mod fnmatch;
 mod tree;
 
-pub use edit::{Wanted, delete, set};
+pub use edit::{Wanted, delete, delete_lists, set};
 pub use tree::Tree;
 
 use std::fmt;

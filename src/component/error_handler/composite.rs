@@ -46,6 +46,12 @@ impl CompositeErrorHandler {
 }
 
 impl ErrorHandler for CompositeErrorHandler {
+    fn uses(&self, action: Action) -> bool {
+        self.error_handlers
+            .iter()
+            .any(|handler| handler.get().uses(action))
+    }
+
     fn judge(
         &self,
         url: &str,

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ErrorHandler, HttpResponseFilter, MAX_RETRIES, Outcome, Verdict, default_verdict};
+use super::{
+    Action, ErrorHandler, HttpResponseFilter, MAX_RETRIES, Outcome, Verdict, default_verdict,
+};
 use crate::component::ComponentError;
 use crate::component::backoff::Strategy;
 use crate::template::{Config, Literal, Template, scope};
@@ -62,6 +64,12 @@ pub(super) fn first_wait<'a>(
 }
 
 impl ErrorHandler for DefaultErrorHandler {
+    fn uses(&self, action: Action) -> bool {
+        self.response_filters
+            .iter()
+            .any(|filter| filter.action() == Some(action))
+    }
+
     fn judge(
         &self,
         url: &str,

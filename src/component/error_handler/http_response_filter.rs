@@ -56,6 +56,10 @@ enum Blame {
 }
 
 impl HttpResponseFilter {
+    pub(super) fn action(&self) -> Option<Action> {
+        self.0.value.action
+    }
+
     /// The decision, when the response matches and there is an `action`.
     pub(super) fn judge(
         &self,

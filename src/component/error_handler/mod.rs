@@ -147,6 +147,9 @@ pub trait ErrorHandler: Send + Sync {
     /// When the template for it gives no whole number.
     fn max_retries(&self, config: &Config) -> Result<u32, ComponentError>;
 
+    /// Whether a response filter has this action.
+    fn uses(&self, action: Action) -> bool;
+
     /// Seconds after the first try in which further ones may start.
     fn max_time(&self) -> f64 {
         MAX_TIME

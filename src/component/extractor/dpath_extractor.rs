@@ -3,13 +3,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{RecordExtractor, eval_path};
+use super::{Extracted, Extracting, RecordExpander, RecordExtractor, eval_path};
 use crate::component::ComponentError;
 use crate::component::decoder::Page;
 use crate::component::dpath::Glob;
-use crate::component::unknown::Unknown;
 use crate::message::{Data, Kind, Text};
-use crate::template::{Config, Template, scope};
+use crate::template::{Template, scope};
 
 /// Finds records at a path of keys.
 ///
@@ -21,16 +20,14 @@ pub struct DpathExtractor {
     /// list of them. A key may be the index of a list, or a glob: `*`, `?`, `[a-z]`, and `**` for
     /// any number of keys. With a `*` alone, each match is a record, and lists are not opened.
     field_path: Vec<Template<scope::ConfigOnly>>,
-    /// Not known yet.
+    /// Makes many records of one, from a list in it. Unset: what is found is a record.
     #[serde(default)]
-    #[schemars(skip)]
-    #[expect(dead_code, reason = "it only has to be refused")]
-    record_expander: Option<Unknown>,
+    record_expander: Option<RecordExpander>,
 }
 
 impl RecordExtractor for DpathExtractor {
-    fn extract(&self, page: &Page, config: &Config) -> Result<Vec<Data>, ComponentError> {
-        let path = eval_path(&self.field_path, config)?;
+    fn extract(&self, page: &Page, with: &Extracting<'_>) -> Result<Extracted, ComponentError> {
+        let path = eval_path(&self.field_path, with.config)?;
         let all = path.iter().any(|segment| segment == "*");
         let glob = Glob::new(&path)?;
         let mut records = Vec::new();
@@ -47,7 +44,14 @@ impl RecordExtractor for DpathExtractor {
                 _ => {}
             }
         }
-        Ok(records)
+        let records = match &self.record_expander {
+            Some(expander) => expander.expand(records, with)?,
+            None => records,
+        };
+        Ok(Extracted {
+            records,
+            dropped: 0,
+        })
     }
 
     fn depth(&self) -> usize {
@@ -55,8 +59,8 @@ impl RecordExtractor for DpathExtractor {
     }
 }
 
-/// Python's `bool()` of a value that is no list.
-fn is_truthy(text: &Text) -> bool {
+/// Python's `bool()` of a value.
+pub(super) fn is_truthy(text: &Text) -> bool {
     match text.kind() {
         Kind::Null => false,
         Kind::Bool => text.as_str() == "true",
@@ -77,13 +81,14 @@ mod tests {
     use crate::clock::Clock;
     use crate::component::decoder::Decoder;
     use crate::component::fragment::from_yaml;
+    use crate::template::Config;
 
     fn extract(yaml: &str, body: &str) -> Result<Vec<Value>, ComponentError> {
         let extractor: DpathExtractor = from_yaml(yaml);
         let page = Decoder::default().decode(body.as_bytes().to_vec(), extractor.depth());
         let config = Config::new(json!({"key": "data"}), Arc::new(Clock::system()));
-        let records = extractor.extract(&page, &config)?;
-        Ok(records.iter().map(Data::to_value).collect())
+        let found = extractor.extract(&page, &Extracting::new(&config))?;
+        Ok(found.records.iter().map(Data::to_value).collect())
     }
 
     #[test]
@@ -129,7 +134,8 @@ mod tests {
         let extractor: DpathExtractor = from_yaml("field_path: [data]");
         let page = Decoder::default().decode(br#"{"data": [{"id":  1}]}"#.to_vec(), 2);
         let config = Config::new(json!({}), Arc::new(Clock::system()));
-        let records = extractor.extract(&page, &config).unwrap();
+        let records = extractor.extract(&page, &Extracting::new(&config));
+        let records = records.unwrap().records;
         assert_eq!(records[0].text().unwrap().as_str(), r#"{"id":  1}"#);
     }
 }

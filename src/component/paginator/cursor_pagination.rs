@@ -47,7 +47,11 @@ impl CursorPagination {
         }
         scope.last_page_size = Some(page.last_page_size);
         if self.reads("page_size") {
-            let size = self.page_size(page.config)?.ok_or_else(|| {
+            let size = match page.page_size {
+                Some(size) => Some(size),
+                None => self.page_size(page.config)?,
+            };
+            let size = size.ok_or_else(|| {
                 ComponentError::config(
                     "a template reads `page_size`, but the strategy has no `page_size`",
                 )

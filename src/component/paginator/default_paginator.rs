@@ -37,6 +37,13 @@ enum TokenOption {
     RequestPath(RequestPath),
 }
 
+impl DefaultPaginator {
+    /// Whether the next page begins behind the records of the pages before.
+    pub(super) fn is_by_offset(&self) -> bool {
+        matches!(self.pagination_strategy, Strategy::OffsetIncrement(_))
+    }
+}
+
 impl Pages for DefaultPaginator {
     fn check(&self, config: &Config) -> Result<(), ComponentError> {
         let Some(size_option) = &self.page_size_option else {
@@ -74,6 +81,37 @@ impl Pages for DefaultPaginator {
             .get()
             .next_token(page, last_token)?;
         Ok(token.filter(is_truthy))
+    }
+
+    fn page_size(&self, config: &Config) -> Result<Option<i64>, ComponentError> {
+        match &self.page_size_option {
+            Some(_) => self.pagination_strategy.get().page_size(config),
+            None => Ok(None),
+        }
+    }
+
+    fn resize(
+        &self,
+        parts: &mut RequestParts,
+        size: i64,
+        config: &Config,
+    ) -> Result<(), ComponentError> {
+        match &self.page_size_option {
+            Some(option) => option.inject(parts, size.into(), config),
+            None => Ok(()),
+        }
+    }
+
+    fn fixed_size(&self) -> Option<&'static str> {
+        if self.page_size_option.is_none() {
+            return Some("a `page_size_option` in the paginator");
+        }
+        if matches!(self.page_token_option, Some(TokenOption::RequestPath(_))) {
+            return Some("a page token that is not the path, which holds a page size already");
+        }
+        // Pages are counted in pages: a smaller one would move all that follow.
+        matches!(self.pagination_strategy, Strategy::PageIncrement(_))
+            .then_some("`OffsetIncrement` or `CursorPagination`")
     }
 
     fn needs_records(&self) -> bool {

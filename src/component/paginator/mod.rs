@@ -42,6 +42,8 @@ pub struct PageInfo<'a> {
     pub read: u64,
     /// The last of the selected records.
     pub last_record: Option<&'a Data>,
+    /// Records asked for, when the API wanted fewer than the strategy's `page_size`.
+    pub page_size: Option<i64>,
     /// The user's configuration.
     pub config: &'a Config,
     /// The slice that is being read.
@@ -128,6 +130,34 @@ pub trait Pages: Send + Sync {
         last_token: Option<&Value>,
     ) -> Result<Option<Value>, ComponentError>;
 
+    /// Records asked for in each page, where requests say so.
+    ///
+    /// # Errors
+    /// When the template for it gives no whole number.
+    fn page_size(&self, config: &Config) -> Result<Option<i64>, ComponentError> {
+        let _ = config;
+        Ok(None)
+    }
+
+    /// Asks for `size` records in place of the strategy's number.
+    ///
+    /// # Errors
+    /// When a template fails.
+    fn resize(
+        &self,
+        parts: &mut RequestParts,
+        size: i64,
+        config: &Config,
+    ) -> Result<(), ComponentError> {
+        let _ = (parts, size, config);
+        Ok(())
+    }
+
+    /// Why pages cannot be asked for again with another size; none where they can.
+    fn fixed_size(&self) -> Option<&'static str> {
+        Some("a `DefaultPaginator`")
+    }
+
     /// Whether [`next_token`](Self::next_token) reads the selected records or their number.
     fn needs_records(&self) -> bool;
 
@@ -162,6 +192,14 @@ impl Paginator {
             Self::DefaultPaginator(paginator) => paginator.as_ref(),
             Self::NoPagination(paginator) => paginator,
         }
+    }
+}
+
+impl Paginator {
+    /// Whether the next page begins behind the records of the pages before.
+    #[must_use]
+    pub fn is_by_offset(&self) -> bool {
+        matches!(self, Self::DefaultPaginator(paginator) if paginator.is_by_offset())
     }
 }
 
@@ -200,6 +238,7 @@ pub(super) mod testing {
             last_page_size: records,
             read: records,
             last_record: Some(&record),
+            page_size: None,
             config: &config(serde_json::json!({"size": 3})),
             slice: &Arc::new(StreamSlice::default()),
         })

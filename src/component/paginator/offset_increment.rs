@@ -36,7 +36,11 @@ impl PaginationStrategy for OffsetIncrement {
     ) -> Result<Option<Value>, ComponentError> {
         let nothing = json(&Value::Object(Map::new()));
         let scope = scope::Page::new(page.config.clone(), page.body.clone(), nothing);
-        if ends(page.read, page_size(self.page_size.as_ref(), &scope)?) {
+        let size = match page.page_size {
+            Some(size) => Some(size),
+            None => page_size(self.page_size.as_ref(), &scope)?,
+        };
+        if ends(page.read, size) {
             return Ok(None);
         }
         let last = match last_token {

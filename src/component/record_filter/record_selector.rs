@@ -10,7 +10,7 @@ use super::{Filter, normalize};
 use crate::component::ComponentError;
 use crate::component::cursor::Synced;
 use crate::component::decoder::Page;
-use crate::component::extractor::Extractor;
+use crate::component::extractor::{Extracting, Extractor, Fetch};
 use crate::component::transformation::{Around, Transformation, not_an_object};
 use crate::message::{Data, StreamSlice};
 use crate::template::{self, Config};
@@ -60,6 +60,8 @@ pub struct Selecting<'a> {
     pub synced: Option<&'a Synced<'a>>,
     /// Whether transformations come before the filter where the selector does not say.
     pub transform_first: bool,
+    /// How an extractor asks for more; `None`: not at all.
+    pub fetch: Option<&'a Fetch<'a>>,
 }
 
 /// The records of a page.
@@ -107,10 +109,22 @@ impl RecordSelector {
         }
     }
 
+    /// Where the records are in the response.
+    #[must_use]
+    pub fn extractor(&self) -> &Extractor {
+        &self.extractor
+    }
+
     /// In how many containers of a body the records lie, for the decoder.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.extractor.get().depth()
+    }
+
+    /// Whether some records may be left out.
+    #[must_use]
+    pub fn filters(&self) -> bool {
+        self.record_filter.is_some()
     }
 
     /// Whether the stream's schema is needed to select.
@@ -125,7 +139,12 @@ impl RecordSelector {
         page: &Page,
         with: &Selecting<'_>,
     ) -> Result<(), ComponentError> {
-        let found = self.extractor.get().extract(page, with.config)?;
+        let extracting = Extracting {
+            config: with.config,
+            fetch: with.fetch,
+        };
+        let found = self.extractor.get().extract(page, &extracting)?;
+        selection.read += found.dropped;
         let schema = with.schema.filter(|schema| {
             self.needs_schema() && schema.as_object().is_some_and(|map| !map.is_empty())
         });
@@ -134,23 +153,23 @@ impl RecordSelector {
             && with.transformations.is_empty()
             && schema.is_none()
         {
-            for record in found {
+            for record in found.records {
                 selection.push(record)?;
             }
-            return Ok(());
+            return whole(page);
         }
         let around = Around {
             config: with.config.clone(),
             stream_slice: template::slice(with.slice),
             next_page_token: with.token.map(template::json),
         };
-        for record in found {
+        for record in found.records {
             match self.work(record, with, schema, &around)? {
                 Some(record) => selection.push(record)?,
                 None => selection.read += 1,
             }
         }
-        Ok(())
+        whole(page)
     }
 
     /// Filters and changes one record; none when the filter drops it.
@@ -186,6 +205,14 @@ impl RecordSelector {
             normalize(record.value_mut(), schema);
         }
         Ok(Some(record))
+    }
+}
+
+/// Whether the page was read to its end.
+fn whole(page: &Page) -> Result<(), ComponentError> {
+    match &page.broken {
+        None => Ok(()),
+        Some(why) => Err(ComponentError::system(why)),
     }
 }
 
@@ -228,6 +255,7 @@ mod tests {
                 config: &Config::new(json!({}), Arc::new(Clock::system())),
                 synced: None,
                 transform_first: false,
+                fetch: None,
             },
         )?;
         let records = selection.records.iter().map(Data::to_value).collect();
@@ -268,6 +296,28 @@ record_filter: {type: RecordFilter, condition: \"{{ 'x' in record }}\"}
     }
 
     #[test]
+    fn a_body_that_is_not_whole_fails_after_its_records() {
+        let selector: RecordSelector =
+            from_yaml("extractor: {type: DpathExtractor, field_path: []}");
+        let decoder: Decoder = from_yaml("{type: JsonlDecoder}");
+        let page = decoder.decode(b"{}\n{\"a\": 1}\n\xff".to_vec(), 1);
+        let selection = selector.select(
+            &page,
+            &Selecting {
+                slice: &Arc::new(StreamSlice::default()),
+                token: None,
+                transformations: &[],
+                schema: None,
+                config: &Config::new(json!({}), Arc::new(Clock::system())),
+                fetch: None,
+            },
+        );
+        let error = selection.unwrap_err();
+        assert_eq!(error.before.records.len(), 1);
+        assert_eq!(error.error.message, "line 3 is not UTF-8");
+    }
+
+    #[test]
     fn a_record_that_nobody_looks_into_stays_text() {
         let selector: RecordSelector =
             from_yaml("extractor: {type: DpathExtractor, field_path: [d]}");
@@ -282,6 +332,7 @@ record_filter: {type: RecordFilter, condition: \"{{ 'x' in record }}\"}
                 config: &Config::new(json!({}), Arc::new(Clock::system())),
                 synced: None,
                 transform_first: false,
+                fetch: None,
             },
         );
         let records = selection.unwrap().records;

@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 use super::body::set_body;
 use super::input::{Evaluated, Fields};
 use super::method::{HttpMethod, Timeouts, positive};
+use super::parameters::Parameters;
+use super::query_properties::{PropertiesFromEndpoint, PropertiesParameter, QueryProperties};
 use super::{BodyData, RequestBody, RequestParts};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session};
 use crate::component::error_handler::{ErrorHandler, Handler, default_handler};
-use crate::component::unknown::Unknown;
 use crate::http::{Headers, Request, url};
 use crate::message::StreamSlice;
 use crate::template::{self, JsonTemplate, Literal, PyType, Template, scope};
@@ -40,7 +41,7 @@ pub struct HttpRequester {
     /// What to do with errors. Default: try again what may get better, see `DefaultErrorHandler`.
     error_handler: Option<Handler>,
     /// Query parameters: a mapping, or a template for one. A list gives a parameter for each item.
-    request_parameters: Option<Fields<scope::Slice>>,
+    request_parameters: Option<Parameters>,
     /// Header fields: a mapping, or a template for one.
     request_headers: Option<Fields<scope::Slice>>,
     /// Body: text is sent as it is, a mapping as an URL-encoded form. Deprecated: use
@@ -64,14 +65,14 @@ pub struct HttpRequester {
     /// always does.
     #[serde(default, rename = "use_tcp_keepalive")]
     _use_tcp_keepalive: bool,
-    /// Not supported yet.
-    #[schemars(skip)]
-    #[serde(rename = "fetch_properties_from_endpoint")]
-    _fetch_properties_from_endpoint: Option<Unknown>,
-    /// Not supported yet.
-    #[schemars(skip)]
-    #[serde(rename = "query_properties")]
-    _query_properties: Option<Unknown>,
+    /// An endpoint that gives the properties to ask for. Deprecated: use `query_properties`.
+    #[serde(default, deserialize_with = "endpoint")]
+    #[schemars(with = "Option<PropertiesFromEndpoint>")]
+    fetch_properties_from_endpoint: Option<QueryProperties>,
+    /// The properties to ask for, which a template reads as
+    /// `{{ stream_slice.extra_fields['query_properties'] }}`.
+    #[serde(default)]
+    query_properties: Option<PropertiesParameter>,
 }
 
 impl HttpRequester {
@@ -94,12 +95,15 @@ impl HttpRequester {
                 scope.job.push((name, template::json(value)));
             }
         }
-        let mut parts = self.own_parts(&scope)?;
+        let mut parts = self.own_parts(&scope, slice)?;
+        let base = self.base(&scope)?;
         if let Some(authenticator) = &self.authenticator {
-            authenticator.get().authorize(&mut parts, session)?;
+            authenticator
+                .get()
+                .authorize_below(&base, &mut parts, session)?;
         }
         parts.merge(extra)?;
-        let url = self.url(&scope, parts.path.as_deref())?;
+        let url = self.url(base, &scope, parts.path.as_deref())?;
         let mut request = Request {
             method: self.http_method.as_str().to_owned(),
             url: self.with_params(&url, parts.params)?,
@@ -129,6 +133,21 @@ impl HttpRequester {
         self.authenticator.as_ref()
     }
 
+    /// The properties that requests ask for by name, when they do.
+    #[must_use]
+    pub fn query_properties(&self) -> Option<&QueryProperties> {
+        let parameter = self.request_parameters.as_ref();
+        if let Some(properties) = parameter.and_then(Parameters::properties) {
+            return Some(properties);
+        }
+        self.fetch_properties_from_endpoint
+            .as_ref()
+            .or_else(|| match &self.query_properties {
+                Some(PropertiesParameter::QueryProperties(properties)) => Some(properties),
+                None => None,
+            })
+    }
+
     /// Whether a repeated request may be answered from memory.
     #[must_use]
     pub fn use_cache(&self) -> bool {
@@ -144,11 +163,15 @@ impl HttpRequester {
         }
     }
 
-    fn own_parts(&self, scope: &scope::Slice) -> Result<RequestParts, ComponentError> {
+    fn own_parts(
+        &self,
+        scope: &scope::Slice,
+        slice: &StreamSlice,
+    ) -> Result<RequestParts, ComponentError> {
         const LISTS: [PyType; 2] = [PyType::Str, PyType::List];
         let mut parts = RequestParts::default();
-        if let Some(fields) = &self.request_parameters
-            && let Evaluated::Mapping(params) = fields.eval(scope, &LISTS)?
+        if let Some(parameters) = &self.request_parameters
+            && let Evaluated::Mapping(params) = parameters.eval(scope, slice, &LISTS)?
         {
             parts.params = params;
         }
@@ -199,24 +222,29 @@ impl HttpRequester {
         Ok(parts)
     }
 
-    fn url(&self, scope: &scope::Slice, path: Option<&str>) -> Result<String, ComponentError> {
-        let text = |template: &Option<Template<scope::Slice>>| match template {
-            Some(template) => template.text(scope),
-            None => Ok(String::new()),
-        };
+    /// The URL without the path.
+    fn base(&self, scope: &scope::Slice) -> Result<String, ComponentError> {
+        let base = text(self.url_base.as_ref(), scope)?;
+        if base.is_empty() {
+            text(self.url.as_ref(), scope)
+        } else {
+            Ok(base)
+        }
+    }
+
+    fn url(
+        &self,
+        base: String,
+        scope: &scope::Slice,
+        path: Option<&str>,
+    ) -> Result<String, ComponentError> {
         let own_path;
         let path = match path.filter(|path| !path.is_empty()) {
             Some(path) => path,
             None => {
-                own_path = text(&self.path)?;
+                own_path = text(self.path.as_ref(), scope)?;
                 own_path.trim_start_matches('/')
             }
-        };
-        let base = text(&self.url_base)?;
-        let base = if base.is_empty() {
-            text(&self.url)?
-        } else {
-            base
         };
         Ok(join(base, path))
     }
@@ -240,6 +268,29 @@ impl HttpRequester {
     }
 }
 
+#[derive(Deserialize)]
+enum Endpoint {
+    PropertiesFromEndpoint(PropertiesFromEndpoint),
+}
+
+fn endpoint<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<QueryProperties>, D::Error> {
+    let endpoint = Option::<Endpoint>::deserialize(deserializer)?;
+    Ok(endpoint.map(|Endpoint::PropertiesFromEndpoint(it)| QueryProperties::of_endpoint(it)))
+}
+
+/// The text of an optional template.
+fn text(
+    template: Option<&Template<scope::Slice>>,
+    scope: &scope::Slice,
+) -> Result<String, ComponentError> {
+    match template {
+        Some(template) => Ok(template.text(scope)?),
+        None => Ok(String::new()),
+    }
+}
+
 /// A path below a URL; a path that is a URL takes its place.
 fn join(mut base: String, path: &str) -> String {
     if path.is_empty() {
@@ -256,7 +307,7 @@ mod tests {
     use super::*;
     use crate::component::authenticator::testing::TestSession;
     use crate::component::error_handler::Action;
-    use crate::component::testing::{from_yaml, mistakes};
+    use crate::component::testing::from_yaml;
 
     fn request_with(
         yaml: &str,
@@ -443,16 +494,6 @@ mod tests {
             Some((2, 14)),
             "the test puts the document below a key"
         );
-    }
-
-    #[test]
-    fn what_is_not_supported_is_an_error_at_its_line() {
-        let errors = mistakes::<HttpRequester>(
-            "url: https://a.example\nquery_properties: {type: QueryProperties}",
-        )
-        .join("\n");
-        assert!(errors.contains("not known to this version"), "{errors}");
-        assert!(errors.contains("test.yaml:3"), "{errors}");
     }
 
     #[test]

@@ -4,16 +4,23 @@
 //! authenticator. Out: a [`Request`](crate::http::Request), ready to be sent. It must not send it.
 
 mod body;
+mod fetch;
 mod http_requester;
 mod input;
 mod method;
+mod parameters;
 mod parts;
+mod query_properties;
 mod request_body;
 mod request_option;
 
 pub use http_requester::HttpRequester;
 pub use method::{HttpMethod, Timeouts};
 pub use parts::{BodyData, RequestParts};
+pub use query_properties::{
+    GroupByKeyMergeStrategy, JsonSchemaPropertySelector, PropertiesFromEndpoint, PropertyChunking,
+    QUERY_PROPERTIES, QueryProperties,
+};
 pub use request_body::{
     RequestBody, RequestBodyGraphQL, RequestBodyJsonObject, RequestBodyPlainText,
     RequestBodyUrlEncodedForm,

@@ -4,6 +4,9 @@
 //! records and the next token. It is immutable: what changes during a read is the engine's.
 
 mod async_retriever;
+mod page_size_reduction;
+mod pagination_reset;
+mod read_all;
 mod simple_retriever;
 
 use schemars::JsonSchema;
@@ -12,6 +15,8 @@ use serde::Deserialize;
 pub use async_retriever::{
     AsyncJobStatusMap, AsyncRetriever, JobStatus, job_context, slice_of_job,
 };
+pub use page_size_reduction::{PageSize, PageSizeReduction};
+pub use pagination_reset::{PaginationReset, ResetAction};
 pub use simple_retriever::SimpleRetriever;
 
 /// How the records of a stream are retrieved.

@@ -6,15 +6,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::{PageSizeReduction, PaginationReset};
 use crate::component::ComponentError;
 use crate::component::cursor::Cursor;
 use crate::component::decoder::{Decoder, Page};
+use crate::component::error_handler::Action;
+use crate::component::extractor::Extractor;
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
 use crate::component::partition_router::{PartitionRouter, overlay, share_of_all};
 use crate::component::record_filter::RecordSelector;
 use crate::component::requester::{RequestParts, Requester};
-use crate::component::unknown::Unknown;
 use crate::message::StreamSlice;
 use crate::template::Config;
 
@@ -40,11 +42,12 @@ pub struct SimpleRetriever {
     /// Whether the partition is put into the first request of a slice only. Default: false.
     #[serde(default)]
     ignore_stream_slicer_parameters_on_paginated_requests: Option<bool>,
-    /// Not known yet.
+    /// What starts the pages again from the first, beside the action `RESET_PAGINATION`.
     #[serde(default)]
-    #[schemars(skip)]
-    #[expect(dead_code, reason = "it only has to be refused")]
-    pagination_reset: Option<Unknown>,
+    pagination_reset: Option<PaginationReset>,
+    /// How pages are made smaller on the action `REDUCE_PAGE_SIZE`.
+    #[serde(default)]
+    page_size_reduction: Option<PageSizeReduction>,
     /// Whether the partition is put into no request: a job is made for it.
     #[serde(skip)]
     is_download: bool,
@@ -67,8 +70,31 @@ impl SimpleRetriever {
             partition_router,
             ignore_stream_slicer_parameters_on_paginated_requests: None,
             pagination_reset: None,
+            page_size_reduction: None,
             is_download: true,
         }
+    }
+
+    /// Whether its parts go together.
+    ///
+    /// # Errors
+    /// Which do not, as airbyte-cdk 7.39.1 refuses them (`model_to_component_factory.py`).
+    pub fn check(&self) -> Result<(), ComponentError> {
+        let Extractor::CombinedExtractor(_) = self.record_selector.extractor() else {
+            return Ok(());
+        };
+        if self.decoder.as_ref().is_some_and(Decoder::is_streamed) {
+            return Err(ComponentError::config(
+                "`CombinedExtractor` does not go with a decoder that reads its body as a stream",
+            ));
+        }
+        let by_offset = self.paginator.as_ref().is_some_and(Paginator::is_by_offset);
+        if self.record_selector.extractor().unites() && by_offset {
+            return Err(ComponentError::config(
+                "`CombinedExtractor` with the mode `union` does not go with `OffsetIncrement`: the number of its records is not that of the API's page",
+            ));
+        }
+        Ok(())
     }
 
     /// What is asked for.
@@ -97,6 +123,59 @@ impl SimpleRetriever {
             .map_or(&[], OneOrMany::as_slice)
     }
 
+    /// What starts the pages again from the first.
+    #[must_use]
+    pub fn pagination_reset(&self) -> Option<&PaginationReset> {
+        self.pagination_reset.as_ref()
+    }
+
+    /// How pages are made smaller.
+    #[must_use]
+    pub fn page_size_reduction(&self) -> Option<&PageSizeReduction> {
+        self.page_size_reduction.as_ref()
+    }
+
+    /// Checks what only the whole retriever, or the configuration, can tell.
+    ///
+    /// # Errors
+    /// When its parts do not go together.
+    pub fn check(&self, config: &Config) -> Result<(), ComponentError> {
+        if let Some(paginator) = &self.paginator {
+            paginator.get().check(config)?;
+        }
+        let reduces = self
+            .requester
+            .get()
+            .error_handler()
+            .uses(Action::ReducePageSize);
+        if reduces && self.page_size_reduction.is_none() {
+            return Err(ComponentError::config(
+                "the action `REDUCE_PAGE_SIZE` needs a `page_size_reduction` in the retriever",
+            ));
+        }
+        let paginator = self.paginator.as_ref().map(Paginator::get);
+        let missing = paginator.map_or(Some("a `DefaultPaginator`"), |paginator| {
+            paginator.fixed_size()
+        });
+        if self.page_size_reduction.is_some()
+            && let Some(missing) = missing
+        {
+            return Err(ComponentError::config(format!(
+                "`page_size_reduction` needs {missing}"
+            )));
+        }
+        let limits = self
+            .pagination_reset
+            .as_ref()
+            .and_then(PaginationReset::limit);
+        if limits.is_some() && self.record_selector.filters() {
+            return Err(ComponentError::config(
+                "the `limits` of a `pagination_reset` do not go with a `record_filter`",
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether the states of parents are kept in that of the stream: not where several routers are a
     /// product.
     #[must_use]
@@ -108,7 +187,8 @@ impl SimpleRetriever {
     }
 
     /// What the paginator, the partition routers and the cursor put into a request, in this order.
-    /// Of equal keys the cursor's counts before a router's.
+    /// Of equal keys the cursor's counts before a router's. With a `page_size`, that many records
+    /// are asked for in place of the strategy's number.
     ///
     /// # Errors
     /// When a template fails, or the paginator sets a key that another sets too.
@@ -117,6 +197,7 @@ impl SimpleRetriever {
         slice: &Arc<StreamSlice>,
         token: Option<&Value>,
         cursor: Option<&Cursor>,
+        page_size: Option<i64>,
         config: &Config,
     ) -> Result<RequestParts, ComponentError> {
         let mut parts = RequestParts::default();
@@ -124,6 +205,9 @@ impl SimpleRetriever {
             paginator
                 .get()
                 .contribute(&mut parts, token, slice, config)?;
+            if let Some(size) = page_size {
+                paginator.get().resize(&mut parts, size, config)?;
+            }
         }
         let first_only = self
             .ignore_stream_slicer_parameters_on_paginated_requests
@@ -187,7 +271,8 @@ partition_router:
         slice.partition.insert("a".to_owned(), json!("x"));
         slice.partition.insert("b".to_owned(), json!("y"));
         let config = Config::new(json!({}), Arc::new(Clock::system()));
-        let parts = retriever.request_parts(&Arc::new(slice), token.as_ref(), None, &config)?;
+        let parts =
+            retriever.request_parts(&Arc::new(slice), token.as_ref(), None, None, &config)?;
         Ok(parts.params.into())
     }
 

@@ -17,19 +17,36 @@ pub enum Check {
 }
 
 impl Check {
-    /// The config while the check runs: the user's, with other values laid over it.
+    /// Whether the check runs with another config than the rest.
     #[must_use]
-    pub fn config(&self, config: &Value) -> Value {
-        let overrides = match self {
-            Self::CheckStream(check) => &check.config_overrides,
-            Self::CheckDynamicStream(check) => &check.config_overrides,
-        };
+    pub fn has_overrides(&self) -> bool {
+        self.overrides().is_some_and(|raw| raw.0.value.is_truthy())
+    }
+
+    /// The config while the check runs: the user's, with other values laid over it. They are not
+    /// evaluated as templates, and replace those of the config as a whole.
+    ///
+    /// # Errors
+    /// When a key is one of the platform's own.
+    pub fn config(&self, config: &Value) -> Result<Value, String> {
         let mut config = config.clone();
-        let overrides = overrides.as_ref().map(|raw| raw.0.to_json());
+        let overrides = self.overrides().map(|raw| raw.0.to_json());
         if let (Value::Object(config), Some(Value::Object(overrides))) = (&mut config, overrides) {
+            if let Some(key) = overrides.keys().find(|key| key.starts_with("__airbyte")) {
+                return Err(format!(
+                    "`config_overrides` cannot set `{key}`: such keys are the platform's own"
+                ));
+            }
             config.extend(overrides);
         }
-        config
+        Ok(config)
+    }
+
+    fn overrides(&self) -> Option<&Raw> {
+        match self {
+            Self::CheckStream(check) => check.config_overrides.as_ref(),
+            Self::CheckDynamicStream(check) => check.config_overrides.as_ref(),
+        }
     }
 }
 
@@ -134,10 +151,14 @@ mod tests {
             "type: CheckDynamicStream, stream_count: 1",
         ] {
             let check: Check = from_yaml(&format!("{{{check}, config_overrides: {{size: 1}}}}"));
+            assert!(check.has_overrides());
             assert_eq!(
-                check.config(&json!({"a": 1, "size": 50})),
+                check.config(&json!({"a": 1, "size": 50})).unwrap(),
                 json!({"a": 1, "size": 1})
             );
         }
+        let check: Check =
+            from_yaml("{type: CheckStream, config_overrides: {__airbyte_check_stream_names: [b]}}");
+        assert!(check.config(&json!({})).is_err());
     }
 }

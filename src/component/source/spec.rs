@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::manifest::{Node, Raw};
+use crate::component::config::ConfigNormalizationRules;
+use crate::manifest::Raw;
 use crate::message;
 
 /// Which settings a manifest takes, and where they are explained.
@@ -20,10 +21,9 @@ pub struct Spec {
     /// How a platform obtains credentials by OAuth.
     #[serde(default)]
     advanced_auth: Option<AuthFlow>,
-    /// Changes and checks of the config before it is used. Not known to this version: they are
-    /// passed over.
+    /// Changes and checks of the config before it is used.
     #[serde(default)]
-    config_normalization_rules: Option<Raw>,
+    config_normalization_rules: Option<ConfigNormalizationRules>,
 }
 
 /// How a platform obtains credentials by OAuth.
@@ -61,10 +61,10 @@ impl Spec {
         self.connection_specification.0.to_json()
     }
 
-    /// The rules for the config that this version passes over.
+    /// Changes and checks of the config before it is used.
     #[must_use]
-    pub fn ignored_rules(&self) -> Option<&Node> {
-        self.config_normalization_rules.as_ref().map(|raw| &raw.0)
+    pub fn rules(&self) -> Option<&ConfigNormalizationRules> {
+        self.config_normalization_rules.as_ref()
     }
 
     /// The spec in the protocol's words.

@@ -55,7 +55,7 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    fn python(self) -> PyType {
+    pub(in crate::component) fn python(self) -> PyType {
         match self {
             Self::String => PyType::Str,
             Self::Number => PyType::Float,

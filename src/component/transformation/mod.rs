@@ -27,6 +27,7 @@ pub use flatten_fields::FlattenFields;
 pub use keys_replace::KeysReplace;
 pub use keys_to_lower::KeysToLower;
 pub use keys_to_snake_case::KeysToSnakeCase;
+pub(super) use remove_fields::Pointer;
 pub use remove_fields::RemoveFields;
 
 /// What templates see beside the record: made once for each page.
@@ -113,7 +114,7 @@ fn fields(record: &mut Arc<Data>) -> Result<&mut Map<String, Value>, ComponentEr
 }
 
 /// The condition, unless it is empty: then the reference does not ask for one.
-fn given<S>(condition: Option<&Condition<S>>) -> Option<&Condition<S>> {
+pub(super) fn given<S>(condition: Option<&Condition<S>>) -> Option<&Condition<S>> {
     condition.filter(|c| c.template().is_none_or(|t| !t.source().is_empty()))
 }
 

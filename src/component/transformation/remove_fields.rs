@@ -71,7 +71,7 @@ impl RecordTransformation for RemoveFields {
 /// Path of a field, which may hold globs.
 #[derive(Debug, JsonSchema)]
 #[schemars(with = "Vec<String>")]
-struct Pointer(Glob);
+pub(in crate::component) struct Pointer(Glob);
 
 impl<'de> Deserialize<'de> for Pointer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -82,6 +82,11 @@ impl<'de> Deserialize<'de> for Pointer {
 }
 
 impl Pointer {
+    /// The path.
+    pub(in crate::component) fn glob(&self) -> &Glob {
+        &self.0
+    }
+
     fn remove(&self, record: &mut Arc<Data>) -> Result<(), ComponentError> {
         match self.0.keys().as_deref() {
             Some([key]) if record.is_object() => {

@@ -206,12 +206,14 @@ fn a_place_that_cannot_be_written_is_told_once() {
         "{error}"
     );
 
-    // The name is taken by a folder: seen at the end only.
+    // The name is taken by a folder: seen at once, or at the end.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.har");
-    std::fs::create_dir_all(path.join("x")).unwrap();
-    let recorder = Recorder::create(live(), options(&path, &Secrets::default())).unwrap();
+    let create = || Recorder::create(live(), options(&path, &Secrets::default()));
+    let recorder = create().unwrap();
     recorder.send(&get("https://h/")).unwrap();
+    std::fs::create_dir_all(path.join("x")).unwrap();
+    assert!(create().is_err());
     assert!(recorder.finish().is_err());
     assert!(recorder.finish().is_ok());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -124,9 +124,10 @@ impl State {
             .rules
             .iter_mut()
             .find_map(|rule| rule.apply(request));
+        let is_held = matches!(ruled, Some(rules::Answer::Hold));
         let response = match ruled {
             Some(rules::Answer::Response(response)) => Some(response),
-            Some(rules::Answer::HangUp) => None,
+            Some(rules::Answer::HangUp | rules::Answer::Hold) => None,
             Some(rules::Answer::ExpireOffsets) => {
                 changing.offsets.clear();
                 Some(routes::route(&self.data, &mut changing, request, base))
@@ -137,6 +138,11 @@ impl State {
             request: request.clone(),
             status: response.as_ref().map_or(0, |r| r.status),
         });
+        drop(changing);
+        if is_held {
+            #[expect(clippy::disallowed_methods, reason = "the client has to wait, really")]
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        }
         response
     }
 }

@@ -1,6 +1,6 @@
 //! Rules: which requests the server treats otherwise than it should, and how.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::http::{Request, Response};
 
@@ -18,6 +18,8 @@ pub(super) enum Answer {
     Response(Response),
     /// Closes the connection without an answer.
     HangUp,
+    /// Lets the client wait, for longer than any test.
+    Hold,
     /// Forgets all page tokens, and then answers as ever.
     ExpireOffsets,
 }
@@ -29,6 +31,16 @@ impl Rule {
         let body =
             json!({"errors": [{"message": format!("told to answer {status}"), "help": "none"}]});
         Self::new(path, Answer::Response(Response::json(status, &body)))
+    }
+
+    /// The same requests get this body.
+    pub(crate) fn body(path: &str, body: &Value) -> Self {
+        Self::new(path, Answer::Response(Response::json(200, body)))
+    }
+
+    /// There is no answer, for longer than any test takes.
+    pub(crate) fn hold(path: &str) -> Self {
+        Self::new(path, Answer::Hold)
     }
 
     /// The connection is closed instead of an answer.

@@ -1,0 +1,65 @@
+//! How often a request was tried, and how long to wait before it is tried again.
+
+use std::time::Duration;
+
+use super::{default_wait, wait};
+use crate::component::ComponentError;
+use crate::component::error_handler::{Action, ErrorHandler, Outcome, Verdict};
+use crate::template::Config;
+
+/// Tries so far, by the kind of wait that stood before them.
+///
+/// As airbyte-cdk 7.39.1, `http_client.py` and `rate_limiting.py`: a wait that a strategy asks for
+/// takes a second more; without one, tries wait 1, 2, 4, … seconds; the three kinds of wait are
+/// counted apart.
+#[derive(Debug, Default)]
+pub struct Tries {
+    /// Requests sent so far; whoever sends one counts it.
+    pub sent: u32,
+    asked: u32,
+    limited: u32,
+    plain: u32,
+    waited: Duration,
+}
+
+impl Tries {
+    /// How long to wait before the next try; `None` when there is none.
+    ///
+    /// # Errors
+    /// When a template fails, or a wait is longer than the manifest allows.
+    pub fn next_wait(
+        &mut self,
+        handler: &dyn ErrorHandler,
+        outcome: Outcome<'_>,
+        verdict: &Verdict,
+        config: &Config,
+    ) -> Result<Option<Duration>, ComponentError> {
+        let most = handler.max_retries(config)?.saturating_add(1);
+        let time_left = seconds(handler.max_time()).saturating_sub(self.waited);
+        let asked = handler.backoff(outcome, self.sent, config)?;
+        let next = match asked.filter(|seconds| *seconds > 0.0) {
+            Some(asked) => {
+                self.asked += 1;
+                let next = seconds(wait(Some(asked), self.asked));
+                (self.asked < most && !time_left.is_zero()).then_some(next)
+            }
+            None if verdict.action == Action::RateLimited => {
+                self.asked = 0;
+                self.limited += 1;
+                (self.limited < most).then(|| seconds(default_wait(self.limited)))
+            }
+            None => {
+                (self.asked, self.limited) = (0, 0);
+                self.plain += 1;
+                (self.plain < most && !time_left.is_zero())
+                    .then(|| seconds(default_wait(self.plain)).min(time_left))
+            }
+        };
+        self.waited += next.unwrap_or_default();
+        Ok(next)
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}

@@ -1,0 +1,81 @@
+//! `GzipDecoder`.
+
+use std::io::Read as _;
+
+use flate2::read::MultiGzDecoder;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Decode, Decoded, Parser};
+
+/// Decompresses the body by gzip, and reads the content by another decoder.
+///
+/// What counts is the content, never a header: a body that is not gzip is read as it is. Templates
+/// see an empty object as `response`. As airbyte-cdk 7.39.1, `composite_raw_decoder.py`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct GzipDecoder {
+    /// How the content is read.
+    decoder: Parser,
+}
+
+impl Decode for GzipDecoder {
+    fn decode(&self, body: Vec<u8>, depth: usize) -> Decoded {
+        if !body.starts_with(b"\x1f\x8b") {
+            return self.decoder.parse(body, depth);
+        }
+        let mut content = Vec::new();
+        let outcome = MultiGzDecoder::new(body.as_slice()).read_to_end(&mut content);
+        drop(body);
+        match outcome {
+            Ok(_) => self.decoder.parse(content, depth),
+            Err(error) => Decoded::broken(format!("the body is not whole gzip: {error}")),
+        }
+    }
+
+    fn shows_body(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use serde_json::json;
+
+    use super::super::testing::{page, values};
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    const YAML: &str = "{type: GzipDecoder, decoder: {type: JsonDecoder}}";
+
+    #[test]
+    fn content_decides_whether_it_is_gzip() {
+        let plain = b"[{\"a\": 1}]";
+        assert_eq!(values(YAML, plain), [json!({"a": 1})]);
+        assert_eq!(values(YAML, &gzip(plain)), [json!({"a": 1})]);
+        let twice =
+            "{type: GzipDecoder, decoder: {type: GzipDecoder, decoder: {type: JsonlDecoder}}}";
+        assert_eq!(values(twice, &gzip(&gzip(b"1\n2"))), [json!(1), json!(2)]);
+    }
+
+    #[test]
+    fn members_follow_each_other() {
+        let mut body = gzip(b"[1,");
+        body.extend(gzip(b"2]"));
+        assert_eq!(values(YAML, &body), [json!(1), json!(2)]);
+    }
+
+    #[test]
+    fn half_a_body_and_nested_nonsense_are_errors() {
+        let whole = gzip(b"[1, 2, 3]");
+        assert!(page(YAML, &whole[..whole.len() - 9]).broken.is_some());
+        assert!(page(YAML, &gzip(b"no JSON")).broken.is_some());
+    }
+}

@@ -1,0 +1,44 @@
+//! What a response says, decoded.
+
+use super::Decoded;
+use crate::message::Text;
+
+/// What a response says: JSON values, and the one that templates see.
+#[derive(Debug, Clone)]
+pub struct Page {
+    documents: Vec<Text>,
+    response: Text,
+    /// What could not be read and was passed over.
+    pub warning: Option<String>,
+    /// Why the body could not be read to its end.
+    pub broken: Option<String>,
+}
+
+impl Page {
+    pub(super) fn new(decoded: Decoded, shows_body: bool) -> Self {
+        let first = decoded.documents.first().filter(|_| shows_body).cloned();
+        Self {
+            response: first.unwrap_or_else(empty),
+            documents: decoded.documents,
+            warning: decoded.warning,
+            broken: decoded.broken,
+        }
+    }
+
+    /// The values among which records are looked for.
+    #[must_use]
+    pub fn documents(&self) -> &[Text] {
+        &self.documents
+    }
+
+    /// What templates see as `response`: the first value, or an empty object.
+    #[must_use]
+    pub fn first(&self) -> &Text {
+        &self.response
+    }
+}
+
+/// An empty object.
+pub(super) fn empty() -> Text {
+    Text::parse(b"{}".to_vec(), 0).expect("an empty object is JSON")
+}

@@ -1,0 +1,116 @@
+//! `ZipfileDecoder`.
+
+use std::borrow::Cow;
+use std::io::{Cursor, Read as _};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use zip::ZipArchive;
+
+use super::{Decode, Decoded, Parser};
+
+/// Reads the files of a ZIP archive, one after the other.
+///
+/// Templates see the first value of the first file as `response`. As airbyte-cdk 7.39.1,
+/// `zipfile_decoder.py`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ZipfileDecoder {
+    /// How each file is read.
+    decoder: Parser,
+}
+
+impl Decode for ZipfileDecoder {
+    fn decode(&self, body: Vec<u8>, depth: usize) -> Decoded {
+        let mut archive = match ZipArchive::new(Cursor::new(body)) {
+            Ok(archive) => archive,
+            Err(error) => {
+                return Decoded::broken(format!("the body is not a ZIP archive: {error}"));
+            }
+        };
+        let mut all = Decoded::default();
+        for index in 0..archive.len() {
+            let mut content = Vec::new();
+            let outcome = match archive.by_index(index) {
+                // Differs: the reference gives a folder's entry to the decoder as an empty file.
+                Ok(file) if file.is_dir() => continue,
+                Ok(mut file) => {
+                    let name = file
+                        .name()
+                        .map_or_else(|_| index.to_string(), Cow::into_owned);
+                    match file.read_to_end(&mut content) {
+                        Ok(_) => Ok(name),
+                        Err(error) => Err((name, error.to_string())),
+                    }
+                }
+                Err(error) => Err((index.to_string(), error.to_string())),
+            };
+            let name = match outcome {
+                Ok(name) => name,
+                Err((name, error)) => {
+                    all.broken = Some(format!("`{name}` in the ZIP archive: {error}"));
+                    return all;
+                }
+            };
+            let decoded = self.decoder.parse(content, depth);
+            all.documents.extend(decoded.documents);
+            let told = |why: String| format!("`{name}` in the ZIP archive: {why}");
+            all.warning = all.warning.or(decoded.warning.map(told));
+            if let Some(why) = decoded.broken {
+                all.broken = Some(told(why));
+                return all;
+            }
+        }
+        all
+    }
+
+    fn shows_body(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use serde_json::json;
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::super::testing::{page, values};
+
+    fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer
+            .add_directory("folder", SimpleFileOptions::default())
+            .unwrap();
+        for (name, text) in files {
+            writer
+                .start_file(*name, SimpleFileOptions::default())
+                .unwrap();
+            writer.write_all(text.as_bytes()).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    const YAML: &str = "{type: ZipfileDecoder, decoder: {type: CsvDecoder}}";
+
+    #[test]
+    fn all_files_are_read_and_templates_see_the_first_value() {
+        let body = archive(&[("a.csv", "id\n1\n"), ("b.csv", "id\n2\n")]);
+        assert_eq!(
+            values(YAML, &body),
+            [json!({"id": "1"}), json!({"id": "2"})]
+        );
+        assert_eq!(page(YAML, &body).first().value(), json!({"id": "1"}));
+    }
+
+    #[test]
+    fn a_broken_archive_or_file_is_an_error() {
+        let broken = |yaml: &str, body: &[u8]| page(yaml, body).broken.unwrap();
+        assert!(broken(YAML, b"PK no").contains("not a ZIP archive"));
+        let json = "{type: ZipfileDecoder, decoder: {type: JsonDecoder}}";
+        let body = archive(&[("a.json", "{\"id\": 1}"), ("b.json", "nope")]);
+        assert!(broken(json, &body).starts_with("`b.json` in the ZIP archive"));
+        assert_eq!(page(json, &body).documents().len(), 1);
+    }
+}

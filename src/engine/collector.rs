@@ -1,0 +1,291 @@
+//! The calling thread's side of a run: events in, messages out, and the books.
+
+use super::checkpoint::Checkpoints;
+use super::{Event, ReadError, Shared, StreamOutcome};
+use crate::clock::monotonic;
+use crate::message::{Data, Failure, Level, Log, Message, StreamState, StreamStatus};
+use serde_json::{Map, Value};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+/// How long the calling thread waits for news before it looks whether it should stop.
+const TICK: Duration = Duration::from_millis(50);
+/// How long a cancelled run waits for the pages that are being worked on.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The calling thread's side: turns events into messages and keeps the books.
+pub(super) struct Collector<'a> {
+    shared: &'a Shared,
+    emit: &'a mut dyn FnMut(Message) -> io::Result<()>,
+    pub(super) streams: Vec<StreamOutcome>,
+    began: Vec<Option<Instant>>,
+    counted: Vec<u64>,
+    checkpoints: Checkpoints,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        emit: &'a mut dyn FnMut(Message) -> io::Result<()>,
+    ) -> Self {
+        let nodes = &shared.plan.nodes;
+        let streams = nodes
+            .iter()
+            .zip(&shared.stats)
+            .map(|(node, stats)| StreamOutcome {
+                name: Arc::clone(&node.name),
+                selected: node.selected,
+                errors: Vec::new(),
+                finished: false,
+                started: false,
+                stats: Arc::clone(stats),
+                elapsed: Duration::ZERO,
+            });
+        Self {
+            emit,
+            streams: streams.collect(),
+            began: vec![None; nodes.len()],
+            counted: vec![0; nodes.len()],
+            checkpoints: Checkpoints::new(shared),
+            shared,
+        }
+    }
+
+    /// Takes events until every stream is finished, or the run is cancelled or broken off.
+    pub(super) fn collect(&mut self, events: &Receiver<Event>) -> io::Result<()> {
+        let mut grace_until: Option<Instant> = None;
+        while !self.is_done() {
+            match events.recv_timeout(TICK) {
+                Ok(event) => self.take(event)?,
+                // All that a worker sends comes before its end.
+                Err(_) if self.shared.working.load(Ordering::Acquire) == 0 => {
+                    while let Ok(event) = events.try_recv() {
+                        self.take(event)?;
+                    }
+                    break;
+                }
+                Err(_) => {}
+            }
+            if self.shared.session.is_cancelled() {
+                self.shared.schedule.stop();
+                self.shared.session.gate.stop();
+                let until = *grace_until.get_or_insert_with(|| monotonic() + GRACE);
+                if monotonic() >= until {
+                    break;
+                }
+            }
+        }
+        // A counter may tell a check's end before the failure that stands in the channel.
+        while self.shared.options.probe
+            && let Ok(event) = events.try_recv()
+        {
+            self.take(event)?;
+        }
+        if !self.is_done() && !self.shared.session.is_cancelled() {
+            self.broken(&ReadError::system(
+                "internal error: the workers ended early",
+            ))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        let wanted = |s: &&StreamOutcome| s.selected;
+        if self.shared.options.probe {
+            return self.streams.iter().filter(wanted).all(|s| s.finished)
+                || self
+                    .streams
+                    .iter()
+                    .zip(&self.shared.stats)
+                    .any(|(stream, stats)| {
+                        stream.selected && (stats.records.get() > 0 || stats.partitions.get() > 0)
+                            || !stream.errors.is_empty()
+                    });
+        }
+        self.streams.iter().filter(wanted).all(|s| s.finished)
+    }
+
+    fn take(&mut self, event: Event) -> io::Result<()> {
+        if let Some(config) = self.shared.session.take_changed_config() {
+            let config = Arc::new(config);
+            (self.emit)(Message::Control { config })?;
+        }
+        match event {
+            Event::Started { stream } => self.started(stream),
+            Event::Records { stream, records } => self.records(stream, records),
+            Event::Opened {
+                stream,
+                slice,
+                windows,
+            } => {
+                self.checkpoints.opened(stream, &slice, windows);
+                Ok(())
+            }
+            Event::Closed {
+                stream,
+                slice,
+                latest,
+            } => match self.checkpoints.closed(stream, &slice, latest) {
+                Ok(Some(state)) => self.state(stream, state),
+                Ok(None) => Ok(()),
+                Err(error) => self.failed(stream, ReadError::system(error.to_string())),
+            },
+            Event::Failed { stream, error } => self.failed(stream, error),
+            Event::Finished { streams } => self.finished(streams),
+            Event::Broken { error } => self.broken(&error),
+        }
+    }
+
+    fn started(&mut self, stream: usize) -> io::Result<()> {
+        if std::mem::replace(&mut self.streams[stream].started, true) {
+            return Ok(());
+        }
+        self.began[stream] = Some(monotonic());
+        self.log(stream, Level::Info, "reading begins")?;
+        self.status(stream, StreamStatus::Started)
+    }
+
+    fn records(&mut self, stream: usize, records: Vec<Data>) -> io::Result<()> {
+        if self.counted[stream] == 0 {
+            self.status(stream, StreamStatus::Running)?;
+        }
+        self.counted[stream] += records.len() as u64;
+        let stream = Arc::clone(&self.streams[stream].name);
+        (self.emit)(Message::Records { stream, records })
+    }
+
+    /// The run cannot go on: all streams that have not finished fail.
+    fn broken(&mut self, error: &ReadError) -> io::Result<()> {
+        let open = (0..self.streams.len()).filter(|&stream| !self.streams[stream].finished);
+        let open: Vec<usize> = open.collect();
+        for &stream in &open {
+            let outcome = &mut self.streams[stream];
+            if outcome.selected {
+                (self.emit)(Message::Failure(failure(outcome, error)))?;
+            }
+            outcome.errors.push(error.clone());
+        }
+        self.finished(open)
+    }
+
+    /// A stream's failure is also that of the streams below it: partitions of theirs are missing.
+    fn failed(&mut self, stream: usize, error: ReadError) -> io::Result<()> {
+        let below = self.below(stream);
+        let outcome = &self.streams[stream];
+        if outcome.selected {
+            (self.emit)(Message::Failure(failure(outcome, &error)))?;
+        }
+        for child in below {
+            let mut told = error.clone();
+            told.message = format!(
+                "partitions are missing, because the parent `{}` failed: {}",
+                self.streams[stream].name, error.message
+            );
+            if self.streams[child].selected && self.streams[child].errors.is_empty() {
+                (self.emit)(Message::Failure(Failure {
+                    parent: Some(Arc::clone(&self.streams[stream].name)),
+                    ..failure(&self.streams[child], &told)
+                }))?;
+            }
+            self.streams[child].errors.push(told);
+        }
+        self.streams[stream].errors.push(error);
+        Ok(())
+    }
+
+    /// All streams below `stream` in the graph.
+    fn below(&self, stream: usize) -> Vec<usize> {
+        let nodes = &self.shared.plan.nodes;
+        let mut reached = vec![false; nodes.len()];
+        reached[stream] = true;
+        for index in stream..nodes.len() {
+            if reached[index] {
+                for edge in &nodes[index].children {
+                    reached[edge.child] = true;
+                }
+            }
+        }
+        (stream + 1..nodes.len())
+            .filter(|&index| reached[index])
+            .collect()
+    }
+
+    pub(super) fn finished(&mut self, streams: Vec<usize>) -> io::Result<()> {
+        for stream in streams {
+            self.started(stream)?;
+            if std::mem::replace(&mut self.streams[stream].finished, true) {
+                continue;
+            }
+            let elapsed = self.began[stream].map(|began| began.elapsed());
+            self.streams[stream].elapsed = elapsed.unwrap_or_default();
+            self.settle(stream);
+            for (reason, count) in self.streams[stream].stats.notes() {
+                self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
+            }
+            if self.streams[stream].selected {
+                self.log(
+                    stream,
+                    Level::Info,
+                    &format!("{} records read", self.counted[stream]),
+                )?;
+                self.state(stream, self.checkpoints.state(stream))?;
+            }
+            let status = if self.streams[stream].errors.is_empty() {
+                StreamStatus::Complete
+            } else {
+                StreamStatus::Incomplete
+            };
+            self.status(stream, status)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the state of a stream move on with its end.
+    fn settle(&mut self, stream: usize) {
+        let clock = self.shared.session.config.clock();
+        // A replay takes no time.
+        let seconds = if clock.stands_still() {
+            0
+        } else {
+            let elapsed = self.streams[stream].elapsed;
+            i64::try_from(elapsed.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)
+        };
+        let is_whole = self.streams[stream].errors.is_empty();
+        self.checkpoints
+            .finished(self.shared, stream, is_whole, seconds);
+    }
+
+    fn state(&mut self, stream: usize, state: Map<String, Value>) -> io::Result<()> {
+        if !self.streams[stream].selected {
+            return Ok(());
+        }
+        let stream = Arc::clone(&self.streams[stream].name);
+        (self.emit)(Message::State(StreamState { stream, state }))
+    }
+
+    fn log(&mut self, stream: usize, level: Level, text: &str) -> io::Result<()> {
+        let message = format!("stream `{}`: {text}", self.streams[stream].name);
+        (self.emit)(Message::Log(Log { level, message }))
+    }
+
+    fn status(&mut self, stream: usize, status: StreamStatus) -> io::Result<()> {
+        if !self.streams[stream].selected {
+            return Ok(());
+        }
+        let stream = Arc::clone(&self.streams[stream].name);
+        (self.emit)(Message::Status { stream, status })
+    }
+}
+
+fn failure(stream: &StreamOutcome, error: &ReadError) -> Failure {
+    Failure {
+        message: error.message.clone(),
+        internal_message: Some(error.to_string()),
+        failure_type: error.failure_type,
+        stream: Some(Arc::clone(&stream.name)),
+        ..Failure::default()
+    }
+}
