@@ -45,7 +45,9 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     for node in plan.nodes.iter().filter(|node| node.selected) {
         let schema = node
             .stream
-            .schema(&opened.config, &|path| opened.read(path));
+            .schema(&opened.config, &|path| opened.read(path), &|retriever| {
+                opened.first_record(retriever)
+            });
         let entry = schema.and_then(|schema| node.stream.catalog_entry(schema, &opened.config));
         streams.push(entry.map_err(Failure::wrong)?);
     }

@@ -17,13 +17,14 @@ use super::normalize;
 use super::secrets;
 use super::source::Source;
 use super::trace::Traced;
+use crate::component::ComponentError;
 use crate::component::api_budget::Limiter;
 use crate::component::resolver::ComponentValues;
 use crate::component::source::DeclarativeSource;
 use crate::engine::{self, Session};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Node};
 use crate::message::{ConfiguredCatalog, Data, InputState};
-use crate::plan::{Offer, OfferedStream, Plan, Planner, StreamFailure};
+use crate::plan::{Offer, OfferedStream, Plan, Planner, StreamFailure, stream_of};
 use crate::template::Config;
 
 /// All that a verb works with.
@@ -176,6 +177,22 @@ impl Opened {
         std::fs::read(folder.unwrap_or(Path::new("")).join(path))
     }
 
+    /// Reads the first record of a retriever, by a plan of its own.
+    pub(super) fn first_record(&self, retriever: &Node) -> Result<Option<Value>, ComponentError> {
+        let stream = stream_of(retriever, "dynamic_properties");
+        let read = |path: &str| self.read(path);
+        match engine::fetch(&stream, &self.session, &read, true) {
+            Ok(records) => Ok(records.first().map(|(_, record)| record.to_value())),
+            Err(failures) => Err(match failures.into_iter().next() {
+                Some(StreamFailure::Component(error)) => error,
+                Some(StreamFailure::Manifest(error)) => {
+                    ComponentError::config(error.message).or_at(Some(&error.at))
+                }
+                None => ComponentError::system("the schema could not be read"),
+            }),
+        }
+    }
+
     /// Plans the streams of `offer` for which `wanted` holds.
     pub(super) fn plan(&self, offer: Offer, wanted: &dyn Fn(&str) -> bool) -> Planned {
         let (state, catalog) = (InputState::default(), ConfiguredCatalog::default());
@@ -191,7 +208,10 @@ impl Opened {
         catalog: &ConfiguredCatalog,
     ) -> Planned {
         let read = |path: &str| self.read(path);
-        let mut planner = Planner::new(&self.config, &read).going_on(state, catalog);
+        let first_record = |retriever: &Node| self.first_record(retriever);
+        let mut planner = Planner::new(&self.config, &read)
+            .asking(&first_record)
+            .going_on(state, catalog);
         let mut broken = Vec::new();
         for OfferedStream { name, node, .. } in offer.streams {
             if !wanted(&name) {

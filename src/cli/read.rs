@@ -82,6 +82,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     }
     let options = Options {
         workers: opened.workers(),
+        jobs: opened.declared.jobs(&opened.config),
         ..Options::default()
     };
     let result = engine::run(

@@ -69,6 +69,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     opened.tell(&broken);
     let options = Options {
         workers: opened.workers(),
+        jobs: opened.declared.jobs(&opened.config),
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
         ..Options::default()

@@ -6,6 +6,7 @@ use crate::component::ComponentError;
 use crate::component::authenticator::Session as _;
 use crate::component::backoff::Tries;
 use crate::component::error_handler::{Action, Verdict};
+use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
 use crate::message::{FailureType, StreamSlice};
@@ -37,12 +38,26 @@ impl Shared {
         token: Option<&Value>,
         size: Option<i64>,
     ) -> Result<Answer, ReadError> {
-        let session = &*self.session;
-        let requester = retriever.requester().get();
-        let handler = requester.error_handler();
         let cursor = self.plan.nodes[stream].stream.cursor();
-        let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
-        let mut request = requester.request(slice, token, parts, session)?;
+        let config = &self.session.config;
+        let parts = || retriever.request_parts(slice, token, cursor, size, config);
+        let requester = retriever.requester().get();
+        self.ask(stream, requester, slice, token, &parts)
+    }
+
+    /// Sends a request of a stream, and again as its error handler says. `parts` are the shares of
+    /// others in it.
+    pub(super) fn ask(
+        &self,
+        stream: usize,
+        requester: &HttpRequester,
+        slice: &Arc<StreamSlice>,
+        token: Option<&Value>,
+        parts: &dyn Fn() -> Result<RequestParts, ComponentError>,
+    ) -> Result<Answer, ReadError> {
+        let session = &*self.session;
+        let handler = requester.error_handler();
+        let mut request = requester.request(slice, token, parts()?, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
         loop {
@@ -97,8 +112,7 @@ impl Shared {
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            let parts = retriever.request_parts(slice, token, cursor, size, &session.config)?;
-            request.headers = requester.request(slice, token, parts, session)?.headers;
+            request.headers = requester.request(slice, token, parts()?, session)?.headers;
         }
     }
 

@@ -7,6 +7,7 @@
 //! earlier page of its own partition, whose holder waits for the channel only; never for another
 //! partition.
 
+mod async_job;
 mod checkpoint;
 mod chunks;
 mod collector;
@@ -57,6 +58,8 @@ pub struct Options {
     /// Ends at the first record of any selected stream, or after its first partition without one:
     /// what a check needs, with the fewest requests.
     pub probe: bool,
+    /// Jobs that an API does for us at the same time.
+    pub jobs: usize,
     /// Where the records are kept, if they do not go to the output.
     pub kept: Option<Kept>,
 }
@@ -68,6 +71,7 @@ impl Default for Options {
             limit: None,
             read_ahead: true,
             probe: false,
+            jobs: 1,
             kept: None,
         }
     }
@@ -210,7 +214,7 @@ pub fn run(
         Policy::Full
     };
     let shared = Arc::new(Shared {
-        schedule: Schedule::new(&plan, policy, workers)?,
+        schedule: Schedule::new(&plan, policy, workers, options.jobs)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
         events: sender,

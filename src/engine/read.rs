@@ -1,12 +1,13 @@
 //! The read of one partition, as a value: whoever holds it may ask for its next page.
 
+use super::async_job::Done;
 use super::turn::Turns;
 use crate::component::cursor::CursorValue;
 use crate::component::retriever::PageSize;
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// How often in a row the same page may come back for the same token before it is called a loop.
 const LOOP_LIMIT: u32 = 5;
@@ -28,6 +29,10 @@ pub(super) struct PartitionRead {
     pub(super) is_cut: bool,
     /// The latest cursor value of the records so far.
     pub(super) latest: Arc<Latest>,
+    /// The job whose results are downloaded, once it is done.
+    pub(super) job: Arc<OnceLock<Done>>,
+    /// Whether it has a place among the jobs that run.
+    pub(super) has_place: bool,
     /// Times the pagination was started again at the error handler's word.
     pub(super) resets: u32,
     /// Records since the pagination started.
@@ -47,6 +52,8 @@ impl PartitionRead {
             turns: Arc::default(),
             is_cut,
             latest: Arc::default(),
+            job: Arc::default(),
+            has_place: false,
             resets: 0,
             records: 0,
             size: PageSize::default(),

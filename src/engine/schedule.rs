@@ -40,6 +40,10 @@ struct State {
     begun: VecDeque<PartitionRead>,
     streams: Vec<StreamState>,
     stopped: bool,
+    /// Reads that wait for a place among the jobs that run.
+    parked: VecDeque<PartitionRead>,
+    /// How many more jobs may run at the same time.
+    places: usize,
     /// A queue that could not be kept, until a worker tells of it.
     broken: Option<io::Error>,
 }
@@ -62,7 +66,12 @@ impl Schedule {
     ///
     /// # Errors
     /// When the known partitions cannot be spilled to a temporary file.
-    pub(super) fn new(plan: &Plan, policy: Policy, workers: usize) -> io::Result<Self> {
+    pub(super) fn new(
+        plan: &Plan,
+        policy: Policy,
+        workers: usize,
+        jobs: usize,
+    ) -> io::Result<Self> {
         let mut streams = Vec::with_capacity(plan.nodes.len());
         for node in &plan.nodes {
             let mut partitions = Partitions::new(&node.inputs, QUEUE_BOUND);
@@ -95,6 +104,8 @@ impl Schedule {
                 begun: VecDeque::new(),
                 streams,
                 stopped: false,
+                parked: VecDeque::new(),
+                places: jobs.max(1),
                 broken: None,
             }),
             changed: Condvar::new(),
@@ -141,6 +152,25 @@ impl Schedule {
     pub(super) fn resume(&self, read: PartitionRead) {
         self.lock().begun.push_back(read);
         self.changed.notify_one();
+    }
+
+    /// Gives a read its place among the jobs that run; without one, it is kept until there is.
+    pub(super) fn take_job(&self, read: PartitionRead) -> Option<PartitionRead> {
+        if read.has_place {
+            return Some(read);
+        }
+        let mut state = self.lock();
+        if state.places == 0 {
+            state.parked.push_back(read);
+            return None;
+        }
+        state.places -= 1;
+        Some(read)
+    }
+
+    /// The place of a job that runs; it is free again when this is dropped.
+    pub(super) fn job_place(&self) -> JobPlace<'_> {
+        JobPlace(self)
     }
 
     /// Hands slices that a parent's page gave to a child.
@@ -210,6 +240,23 @@ impl Schedule {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of a job that runs.
+pub(super) struct JobPlace<'a>(&'a Schedule);
+
+impl Drop for JobPlace<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        match state.parked.pop_front() {
+            Some(mut read) => {
+                read.has_place = true;
+                state.begun.push_back(read);
+            }
+            None => state.places += 1,
+        }
+        self.0.changed.notify_all();
     }
 }
 

@@ -1,9 +1,11 @@
 //! What each worker thread does: take a read, bring its next page, hand its records on.
 
+use super::async_job::Done;
 use super::chunks::Gathered;
 use super::error::ReadError;
 use super::exchange::Answer;
-use super::read::PartitionRead;
+use super::read::{Latest, PartitionRead};
+use super::turn::Turns;
 use super::{Event, Shared};
 use crate::component::ComponentError;
 use crate::component::cursor::Cursor;
@@ -17,7 +19,7 @@ use crate::plan::StreamNode;
 use crate::template::{self, Config};
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 /// How often the pagination of one partition may start before it is called a loop.
 ///
@@ -43,7 +45,7 @@ pub(super) struct Seen {
 
 /// What becomes of a partition after one of its pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     /// It has come to its end, by an error or without.
     Ended,
     /// Its next page is asked for, maybe by another worker already.
@@ -84,10 +86,18 @@ impl Shared {
         let (stream, number) = (read.stream, read.page);
         let turns = Arc::clone(&read.turns);
         let (slice, latest) = (Arc::clone(&read.slice), Arc::clone(&read.latest));
+        let job = Arc::clone(&read.job);
         let mut fate = Fate::Ended;
         // A panic is a fault of ours; it must not leave the others waiting for this partition.
         let result = catch_unwind(AssertUnwindSafe(|| self.bring(read, &mut fate)))
             .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
+        let result = match result {
+            Ok(()) if fate == Fate::Ended => {
+                let goes_on = self.after_download(stream, number, &turns, &job, &latest);
+                goes_on.map(|goes_on| fate = if goes_on { Fate::HandedOn } else { fate })
+            }
+            result => result,
+        };
         if let Err(mut error) = result
             // What earlier pages hold comes out first.
             && turns.wait(number).is_some()
@@ -131,10 +141,53 @@ impl Shared {
         }
     }
 
+    /// Goes on with the next download of a job, true then; after the last one the job is deleted.
+    fn after_download(
+        &self,
+        stream: usize,
+        number: u64,
+        turns: &Turns,
+        job: &Arc<OnceLock<Done>>,
+        latest: &Arc<Latest>,
+    ) -> Result<bool, ReadError> {
+        let retriever = self.plan.nodes[stream].stream.retriever().job();
+        let (Some(retriever), Some(done)) = (retriever, job.get()) else {
+            return Ok(false);
+        };
+        if turns.wait(number).is_none() || self.schedule.is_dropped(stream) {
+            return Ok(false);
+        }
+        let Some(slice) = done.next() else {
+            return self.delete_job(stream, retriever, done).map(|()| false);
+        };
+        let mut read = PartitionRead::new(stream, slice, true);
+        read.job = Arc::clone(job);
+        read.latest = Arc::clone(latest);
+        self.schedule.resume(read);
+        Ok(true)
+    }
+
     /// Brings a page, or the windows of a partition that has to be cut first.
     fn bring(&self, read: PartitionRead, fate: &mut Fate) -> Result<(), ReadError> {
         if read.is_cut {
-            return self.page(read, fate);
+            let job = self.plan.nodes[read.stream].stream.retriever().job();
+            let read = match job.filter(|_| read.job.get().is_none()) {
+                None => Some(read),
+                Some(_) if self.schedule.is_dropped(read.stream) => {
+                    drop(read.has_place.then(|| self.schedule.job_place()));
+                    None
+                }
+                Some(retriever) => {
+                    self.send(Event::Started {
+                        stream: read.stream,
+                    });
+                    self.prepare(retriever, read, fate)?
+                }
+            };
+            return match read {
+                Some(read) => self.page(read, fate),
+                None => Ok(()),
+            };
         }
         let (stream, slice) = (read.stream, read.slice);
         let mut windows = Vec::new();

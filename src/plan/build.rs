@@ -4,8 +4,7 @@ use super::{Edge, Input, Plan, StreamNode};
 use crate::component::ComponentError;
 use crate::component::cursor::StreamCursor;
 use crate::component::partition_router::{ParentStreamConfig, Source};
-use crate::component::retriever::Retriever;
-use crate::component::schema_loader::ReadFile;
+use crate::component::schema_loader::{FirstRecord, ReadFile};
 use crate::component::stream::{DeclarativeStream, Stream};
 use crate::manifest::{self, Node};
 use crate::message::{ConfiguredCatalog, InputState};
@@ -23,6 +22,7 @@ const DEPTH_LIMIT: usize = 64;
 pub struct Planner<'a> {
     config: &'a Config,
     read: &'a ReadFile<'a>,
+    first_record: &'a FirstRecord<'a>,
     plan: Plan,
     state: InputState,
     catalog: ConfiguredCatalog,
@@ -55,11 +55,23 @@ impl<'a> Planner<'a> {
         Self {
             config,
             read,
+            first_record: &|_| {
+                Err(ComponentError::system(
+                    "no API can be asked for this schema",
+                ))
+            },
             plan: Plan::default(),
             state: InputState::default(),
             catalog: ConfiguredCatalog::default(),
             known: HashMap::new(),
         }
+    }
+
+    /// Lets schemas be asked for: `first_record` reads the first record of a retriever.
+    #[must_use]
+    pub fn asking(mut self, first_record: &'a FirstRecord<'a>) -> Self {
+        self.first_record = first_record;
+        self
     }
 
     /// Lets the streams go on from `state`; those of `catalog` may name a cursor field there.
@@ -182,7 +194,7 @@ impl<'a> Planner<'a> {
                 stream
             }
         };
-        let Retriever::SimpleRetriever(retriever) = stream.retriever();
+        let retriever = stream.retriever().pages();
         let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();
         if let Err(error) = retriever.check(self.config) {
@@ -209,8 +221,10 @@ impl<'a> Planner<'a> {
             }
             inputs.push(input);
         }
-        let schema = (retriever.record_selector().needs_schema())
-            .then(|| stream.schema(self.config, self.read))
+        // As the reference, a read asks an API for its schema whether or not values are cast to it.
+        let needs_schema = retriever.record_selector().needs_schema() || stream.asks_for_schema();
+        let schema = needs_schema
+            .then(|| stream.schema(self.config, self.read, self.first_record))
             .transpose()
             .map_err(|error| failures.push(StreamFailure::Component(error)))
             .unwrap_or_default();

@@ -16,7 +16,7 @@ pub use offer::{Offer, OfferedStream, ReadValues, stream_of};
 
 use crate::component::cursor::StreamCursor;
 use crate::component::partition_router::{Gather, ParentStreamConfig};
-use crate::component::retriever::{Retriever, SimpleRetriever};
+use crate::component::retriever::SimpleRetriever;
 use crate::component::stream::DeclarativeStream;
 use crate::message::StreamSlice;
 use serde_json::Value;
@@ -80,8 +80,7 @@ impl StreamNode {
     /// How the stream is retrieved.
     #[must_use]
     pub fn retriever(&self) -> &SimpleRetriever {
-        let Retriever::SimpleRetriever(retriever) = self.stream.retriever();
-        retriever
+        self.stream.retriever().pages()
     }
 
     /// What makes a partition of this stream out of a record that comes by `edge`.

@@ -38,9 +38,16 @@ pub struct Slice {
     pub stream_slice: TValue,
     /// What the paginator gave for this page; `None` on the first.
     pub next_page_token: Option<TValue>,
+    /// What is known of the job that prepares the records: `creation_response` and the like; not in
+    /// scope where it is not known.
+    pub job: Vec<(&'static str, TValue)>,
 }
 
 impl Slice {
+    /// Names of what may be known of a job.
+    pub const OF_JOB: [&'static str; 3] =
+        ["creation_response", "polling_response", "download_target"];
+
     /// A scope of a slice and a page token.
     #[must_use]
     pub fn new(config: Config, stream_slice: TValue, next_page_token: Option<TValue>) -> Self {
@@ -48,12 +55,19 @@ impl Slice {
             config,
             stream_slice,
             next_page_token,
+            job: Vec::new(),
         }
     }
 }
 
 impl Scope for Slice {
-    const NAMES: &'static [&'static str] = &["stream_slice", "next_page_token"];
+    const NAMES: &'static [&'static str] = &[
+        "stream_slice",
+        "next_page_token",
+        "creation_response",
+        "polling_response",
+        "download_target",
+    ];
 
     fn config(&self) -> &Config {
         &self.config
@@ -63,7 +77,10 @@ impl Scope for Slice {
         match name {
             "stream_slice" => Some(self.stream_slice.clone()),
             "next_page_token" => Some(or_none(self.next_page_token.as_ref())),
-            _ => None,
+            _ => {
+                let known = self.job.iter().find(|(known, _)| *known == name);
+                known.map(|(_, value)| value.clone())
+            }
         }
     }
 }
@@ -257,6 +274,27 @@ impl Scope for Component {
             "stream_slice" => self.stream_slice.clone(),
             _ => None,
         }
+    }
+}
+
+/// What a mapping of types sees: what an API says of a field.
+#[derive(Debug, Clone)]
+pub struct RawSchema {
+    /// The user's configuration.
+    pub config: Config,
+    /// What the API says of the field.
+    pub raw_schema: TValue,
+}
+
+impl Scope for RawSchema {
+    const NAMES: &'static [&'static str] = &["raw_schema"];
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn lookup(&self, name: &str) -> Option<TValue> {
+        (name == "raw_schema").then(|| self.raw_schema.clone())
     }
 }
 

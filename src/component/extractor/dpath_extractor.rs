@@ -14,7 +14,7 @@ use crate::template::{Template, scope};
 ///
 /// A list there gives its items, anything else one record; nothing there, or something empty,
 /// gives none. As airbyte-cdk 7.39.1, `dpath_extractor.py`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct DpathExtractor {
     /// Keys from the body down to the records; empty when the body itself is the record, or a
     /// list of them. A key may be the index of a list, or a glob: `*`, `?`, `[a-z]`, and `**` for

@@ -87,6 +87,13 @@ pub enum Extractor {
     JsonPathExtractor(JsonPathExtractor),
 }
 
+impl Default for Extractor {
+    /// The body is the record, or a list of them.
+    fn default() -> Self {
+        Self::DpathExtractor(DpathExtractor::default())
+    }
+}
+
 impl Extractor {
     /// The component itself.
     #[must_use]

@@ -89,6 +89,11 @@ impl From<Box<SelectError>> for ComponentError {
 }
 
 impl RecordSelector {
+    /// The same for records that stand elsewhere.
+    pub(in crate::component) fn with_extractor(self, extractor: Extractor) -> Self {
+        Self { extractor, ..self }
+    }
+
     /// The records of `page`.
     ///
     /// # Errors

@@ -89,7 +89,12 @@ impl HttpRequester {
         session: &dyn Session,
     ) -> Result<Request, ComponentError> {
         let page = token.map(|token| template::json(&json!({"next_page_token": token})));
-        let scope = scope::Slice::new(session.config().clone(), template::slice(slice), page);
+        let mut scope = scope::Slice::new(session.config().clone(), template::slice(slice), page);
+        for name in scope::Slice::OF_JOB {
+            if let Some(value) = slice.extra_fields.get(name) {
+                scope.job.push((name, template::json(value)));
+            }
+        }
         let mut parts = self.own_parts(&scope, slice)?;
         let base = self.base(&scope)?;
         if let Some(authenticator) = &self.authenticator {

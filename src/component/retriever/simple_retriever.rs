@@ -48,9 +48,33 @@ pub struct SimpleRetriever {
     /// How pages are made smaller on the action `REDUCE_PAGE_SIZE`.
     #[serde(default)]
     page_size_reduction: Option<PageSizeReduction>,
+    /// Whether the partition is put into no request: a job is made for it.
+    #[serde(skip)]
+    is_download: bool,
 }
 
 impl SimpleRetriever {
+    /// What downloads the results of a job.
+    pub(super) fn of_download(
+        requester: Requester,
+        decoder: Option<Decoder>,
+        record_selector: RecordSelector,
+        paginator: Option<Paginator>,
+        partition_router: Option<OneOrMany<PartitionRouter>>,
+    ) -> Self {
+        Self {
+            requester,
+            decoder,
+            record_selector,
+            paginator,
+            partition_router,
+            ignore_stream_slicer_parameters_on_paginated_requests: None,
+            pagination_reset: None,
+            page_size_reduction: None,
+            is_download: true,
+        }
+    }
+
     /// Whether a combined extractor goes with the rest, as airbyte-cdk 7.39.1 refuses it
     /// (`model_to_component_factory.py`).
     fn check_extractor(&self) -> Result<(), ComponentError> {
@@ -187,7 +211,7 @@ impl SimpleRetriever {
         let first_only = self
             .ignore_stream_slicer_parameters_on_paginated_requests
             .unwrap_or(false);
-        if token.is_none() || !first_only {
+        if !self.is_download && (token.is_none() || !first_only) {
             let mut share = share_of_all(self.partition_routers(), slice, config)?;
             if let Some(cursor) = cursor {
                 overlay(&mut share, cursor.share(slice, config)?);

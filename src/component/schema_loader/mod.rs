@@ -1,23 +1,31 @@
 //! Where a stream's JSON schema comes from.
 //!
-//! In: the manifest, the config, and a function that reads a file beside the manifest. Out: a JSON
-//! schema. It must not touch paths itself.
+//! In: the manifest, the config, and functions that read a file beside the manifest or ask an API.
+//! Out: a JSON schema. It must not touch paths itself.
 
+mod dynamic_schema_loader;
 mod inline_schema_loader;
 mod json_file_schema_loader;
+mod types_map;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::ComponentError;
+use crate::manifest::Node;
 use crate::template::Config;
 
+pub use dynamic_schema_loader::DynamicSchemaLoader;
 pub use inline_schema_loader::InlineSchemaLoader;
 pub use json_file_schema_loader::JsonFileSchemaLoader;
+pub use types_map::{ComplexFieldType, SchemaTypeIdentifier, TargetType, TypesMap};
 
 /// Reads a file by its path relative to the manifest's folder.
 pub type ReadFile<'a> = dyn Fn(&str) -> std::io::Result<Vec<u8>> + 'a;
+
+/// Reads the first record of a retriever, which is given as a node; none when it brings none.
+pub type FirstRecord<'a> = dyn Fn(&Node) -> Result<Option<Value>, ComponentError> + 'a;
 
 /// What schemas are loaded with.
 #[derive(Clone, Copy)]
@@ -28,6 +36,8 @@ pub struct Loading<'a> {
     pub stream: &'a str,
     /// Reads a file beside the manifest.
     pub read: &'a ReadFile<'a>,
+    /// Asks an API.
+    pub first_record: &'a FirstRecord<'a>,
 }
 
 /// Where a schema comes from.
@@ -38,17 +48,20 @@ pub enum SchemaLoader {
     InlineSchemaLoader(InlineSchemaLoader),
     /// The schema stands in a file of its own.
     JsonFileSchemaLoader(JsonFileSchemaLoader),
+    /// The schema is told by an API.
+    DynamicSchemaLoader(Box<DynamicSchemaLoader>),
 }
 
 impl SchemaLoader {
     /// The schema.
     ///
     /// # Errors
-    /// When a file cannot be read, or is no JSON.
+    /// When a file cannot be read, or is no JSON, or an API cannot be asked.
     pub fn load(&self, with: &Loading<'_>) -> Result<Value, ComponentError> {
         match self {
             Self::InlineSchemaLoader(loader) => Ok(loader.schema()),
             Self::JsonFileSchemaLoader(loader) => loader.load(with),
+            Self::DynamicSchemaLoader(loader) => loader.load(with),
         }
     }
 }
@@ -111,6 +124,7 @@ mod tests {
             config: &config,
             stream,
             read: &read,
+            first_record: &|_| Ok(None),
         })
     }
 

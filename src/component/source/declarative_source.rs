@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{Check, ConcurrencyLevel, Spec};
 use crate::component::api_budget::ApiBudget;
 use crate::manifest::{self, Error, Node, Place, Raw};
+use crate::template::{Config, Template, scope};
 
 /// The manifest of a source of data.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,9 +33,9 @@ pub struct DeclarativeSource {
     /// Not known to this version: streams of a group may be read at the same time.
     #[serde(default)]
     stream_groups: Option<Raw>,
-    /// How many asynchronous jobs run at the same time; no component known yet starts any.
+    /// How many jobs of an `AsyncRetriever` run at the same time, over all streams. Default: 1.
     #[serde(default)]
-    pub max_concurrent_async_job_count: Option<Raw>,
+    max_concurrent_async_job_count: Option<Template<scope::ConfigOnly>>,
     /// Components that others refer to.
     #[serde(default)]
     pub definitions: Option<Raw>,
@@ -110,6 +111,17 @@ impl DeclarativeSource {
     pub fn api_budget(&self) -> Result<Option<ApiBudget>, Vec<Error>> {
         let node = self.api_budget.as_ref().map(|raw| &raw.0);
         node.map(manifest::decode).transpose()
+    }
+
+    /// How many asynchronous jobs run at the same time: what is no number from 1 on counts as 1, as in
+    /// the reference (`async_job/job_tracker.py`).
+    #[must_use]
+    pub fn jobs(&self, config: &Config) -> usize {
+        let template = self.max_concurrent_async_job_count.as_ref();
+        let scope = scope::ConfigOnly::new(config.clone());
+        let text = template.and_then(|template| template.text(&scope).ok());
+        let count = text.and_then(|text| text.trim().parse().ok());
+        count.unwrap_or(1).max(1)
     }
 
     /// What this version passes over.

@@ -10,7 +10,9 @@ use crate::component::cursor::{Cursor, Given, Migrating, Split, StateMigration, 
 use crate::component::one_or_many::OneOrMany;
 use crate::component::partition_router::PartitionRouter;
 use crate::component::retriever::Retriever;
-use crate::component::schema_loader::{Loading, ReadFile, SchemaLoader, load_all, load_default};
+use crate::component::schema_loader::{
+    FirstRecord, Loading, ReadFile, SchemaLoader, load_all, load_default,
+};
 use crate::component::transformation::Transformation;
 use crate::component::unknown::Unknown;
 use crate::message::{CatalogStream, SyncMode};
@@ -82,7 +84,7 @@ impl DeclarativeStream {
 
     /// How the stream is split beside the windows of its cursor.
     fn split(&self) -> Split {
-        let Retriever::SimpleRetriever(retriever) = &self.retriever;
+        let retriever = self.retriever.pages();
         match retriever.partition_routers() {
             [] => Split::Whole,
             [PartitionRouter::GroupingPartitionRouter(_)] => Split::Groups,
@@ -126,7 +128,7 @@ impl DeclarativeStream {
         if migrations.is_empty() {
             return Ok(state);
         }
-        let Retriever::SimpleRetriever(retriever) = &self.retriever;
+        let retriever = self.retriever.pages();
         let (Some(cursor), [PartitionRouter::SubstreamPartitionRouter(router)]) =
             (&self.incremental_sync, retriever.partition_routers())
         else {
@@ -149,21 +151,37 @@ impl DeclarativeStream {
         Ok(state)
     }
 
-    /// The JSON schema of the records. `read` reads a file by its path relative to the manifest.
+    /// The JSON schema of the records. `read` reads a file by its path relative to the manifest,
+    /// `first_record` the first record of a retriever.
     ///
     /// # Errors
     /// When a loader fails; a stream without loaders has an empty schema at worst.
-    pub fn schema(&self, config: &Config, read: &ReadFile<'_>) -> Result<Value, ComponentError> {
+    pub fn schema(
+        &self,
+        config: &Config,
+        read: &ReadFile<'_>,
+        first_record: &FirstRecord<'_>,
+    ) -> Result<Value, ComponentError> {
         let with = Loading {
             config,
             stream: self.name(),
             read,
+            first_record,
         };
         match &self.schema_loader {
             Some(OneOrMany::One(loader)) => loader.load(&with),
             Some(OneOrMany::Many(loaders)) if !loaders.is_empty() => load_all(loaders, &with),
             _ => Ok(load_default(&with)),
         }
+    }
+
+    /// Whether an API is asked for the JSON schema.
+    #[must_use]
+    pub fn asks_for_schema(&self) -> bool {
+        let loaders = self.schema_loader.as_ref();
+        let loaders = loaders.map_or(&[][..], OneOrMany::as_slice);
+        let asks = |loader: &SchemaLoader| matches!(loader, SchemaLoader::DynamicSchemaLoader(_));
+        loaders.iter().any(asks)
     }
 
     /// What the catalog says about the stream.
@@ -225,7 +243,7 @@ retriever:
         let stream: DeclarativeStream = from_yaml(&yaml);
         let config = Config::new(json!({}), Arc::new(Clock::system()));
         let none = |_: &str| Err(std::io::ErrorKind::NotFound.into());
-        let schema = stream.schema(&config, &none).unwrap();
+        let schema = stream.schema(&config, &none, &|_| Ok(None)).unwrap();
         assert_eq!(
             serde_json::to_value(stream.catalog_entry(schema, &config).unwrap()).unwrap(),
             json!({

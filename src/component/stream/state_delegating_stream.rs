@@ -46,7 +46,7 @@ impl StateDelegatingStream {
         is_asked_for: bool,
         config: &Config,
     ) -> Result<(Box<DeclarativeStream>, bool), ComponentError> {
-        let parts = [&self.full_refresh_stream, &self.incremental_stream];
+        let parts: [&DeclarativeStream; 2] = [&self.full_refresh_stream, &self.incremental_stream];
         if let Some(part) = parts.iter().find(|part| part.name() != self.name) {
             return Err(ComponentError::config(format!(
                 "the names of a `StateDelegatingStream` and of its two streams must be equal, \
@@ -56,7 +56,7 @@ impl StateDelegatingStream {
             )));
         }
         let period = self.period(config)?;
-        let counts = |part: &&Box<DeclarativeStream>| {
+        let counts = |part: &&DeclarativeStream| {
             matches!(part.cursor(), Some(Cursor::IncrementingCountCursor(_)))
         };
         if period.is_some() && parts.iter().any(counts) {
