@@ -226,9 +226,10 @@ impl Shared {
         slice: &Arc<StreamSlice>,
     ) -> Result<Option<Response>, ReadError> {
         let parts = || Ok(RequestParts::default());
-        match self.ask(stream, requester.get(), slice, None, &parts)? {
+        match self.ask(stream, requester.get(), slice, None, &parts, false)? {
             Answer::Page(response) => Ok(Some(response)),
-            Answer::Nothing | Answer::Reset => Ok(None),
+            Answer::Stopped => Err(ReadError::system("the run was asked to stop")),
+            Answer::Nothing | Answer::Reset | Answer::Smaller(_) => Ok(None),
         }
     }
 

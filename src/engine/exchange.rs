@@ -42,11 +42,12 @@ impl Shared {
         let config = &self.session.config;
         let parts = || retriever.request_parts(slice, token, cursor, size, config);
         let requester = retriever.requester().get();
-        self.ask(stream, requester, slice, token, &parts)
+        let can_shrink = retriever.page_size_reduction().is_some();
+        self.ask(stream, requester, slice, token, &parts, can_shrink)
     }
 
     /// Sends a request of a stream, and again as its error handler says. `parts` are the shares of
-    /// others in it.
+    /// others in it; `can_shrink` tells whether it may be for smaller pages.
     pub(super) fn ask(
         &self,
         stream: usize,
@@ -54,6 +55,7 @@ impl Shared {
         slice: &Arc<StreamSlice>,
         token: Option<&Value>,
         parts: &dyn Fn() -> Result<RequestParts, ComponentError>,
+        can_shrink: bool,
     ) -> Result<Answer, ReadError> {
         let session = &*self.session;
         let handler = requester.error_handler();
@@ -78,7 +80,7 @@ impl Shared {
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
-                Action::ReducePageSize if retriever.page_size_reduction().is_some() => {
+                Action::ReducePageSize if can_shrink => {
                     return Ok(Answer::Smaller(verdict.message));
                 }
                 Action::Retry | Action::RateLimited => {}

@@ -22,7 +22,11 @@ impl Shared {
         retriever: &Retriever,
         slice: &Arc<StreamSlice>,
     ) -> Result<Vec<Data>, ComponentError> {
-        let Retriever::SimpleRetriever(retriever) = retriever;
+        let Retriever::SimpleRetriever(retriever) = retriever else {
+            return Err(ComponentError::config(
+                "the rest of a list can only be read by a `SimpleRetriever`",
+            ));
+        };
         let paginator = retriever.paginator();
         let mut token = initial_token(paginator, &self.session.config)?;
         let mut records = Vec::new();

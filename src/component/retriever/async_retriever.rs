@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 use super::SimpleRetriever;
 use crate::component::ComponentError;
 use crate::component::decoder::{Decoder, Page};
-use crate::component::extractor::Extractor;
+use crate::component::extractor::{Extracting, Extractor};
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
 use crate::component::partition_router::PartitionRouter;
 use crate::component::record_filter::RecordSelector;
 use crate::component::requester::Requester;
 use crate::http::Response;
-use crate::message::StreamSlice;
+use crate::message::{Data, StreamSlice};
 use crate::template::{Config, Literal, Template, scope};
 
 /// Minutes that a job may take, where the manifest does not say.
@@ -276,8 +276,9 @@ impl AsyncRetriever {
         response: &Response,
         config: &Config,
     ) -> Result<Vec<Value>, ComponentError> {
-        let found = extractor.get().extract(&self.decode(response), config)?;
-        Ok(found.iter().map(|found| found.to_value()).collect())
+        let page = self.decode(response);
+        let found = extractor.get().extract(&page, &Extracting::new(config))?;
+        Ok(found.records.iter().map(Data::to_value).collect())
     }
 
     fn decode(&self, response: &Response) -> Page {

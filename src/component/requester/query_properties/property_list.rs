@@ -70,7 +70,11 @@ impl PropertiesFromEndpoint {
             .iter()
             .map(|part| part.json(&scope));
         let path = Glob::new(&path.collect::<Result<Vec<_>, _>>()?)?;
-        let Retriever::SimpleRetriever(retriever) = &*self.retriever;
+        let Retriever::SimpleRetriever(retriever) = &*self.retriever else {
+            return Err(ComponentError::config(
+                "properties can only be asked for by a `SimpleRetriever`",
+            ));
+        };
         let records = retriever.read_all(session)?;
         let name = |record: Value| {
             let found = path.get(&&record)?;
