@@ -1,0 +1,126 @@
+//! Which page comes next: the one after, the first one again, or the same one with fewer records.
+
+use super::Shared;
+use super::error::ReadError;
+use super::read::PartitionRead;
+use super::worker::Fate;
+use crate::component::ComponentError;
+use crate::component::decoder::Page;
+use crate::component::paginator::{PageInfo, Paginator};
+use crate::component::record_filter::Selection;
+use crate::component::retriever::SimpleRetriever;
+use crate::http::Response;
+use crate::message::{Data, StreamSlice};
+use crate::template::{self, Config};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// How often the pagination of one partition may start before it is called a loop.
+///
+/// As airbyte-cdk 7.39.1, `pagination_tracker.py`.
+const START_LIMIT: u32 = 2;
+
+/// A page that came, and what it was asked for with.
+pub(super) struct Around<'a> {
+    pub(super) response: &'a Response,
+    pub(super) page: &'a Page,
+    pub(super) slice: &'a Arc<StreamSlice>,
+    pub(super) token: Option<&'a Value>,
+    pub(super) page_size: Option<i64>,
+}
+
+/// What was selected from a page.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) selected: u64,
+    pub(super) read: u64,
+    pub(super) last: Option<Data>,
+}
+
+impl Seen {
+    pub(super) fn of(selection: &Selection) -> Self {
+        Self {
+            selected: selection.records.len() as u64,
+            read: selection.read,
+            last: selection.records.last().cloned(),
+        }
+    }
+}
+
+impl Shared {
+    /// What asks for the page after this one; `seen` is there once its records are selected.
+    pub(super) fn next_token(
+        &self,
+        paginator: Option<&Paginator>,
+        around: &Around<'_>,
+        seen: Option<&Seen>,
+    ) -> Result<Option<Value>, ComponentError> {
+        let Some(paginator) = paginator else {
+            return Ok(None);
+        };
+        let page = PageInfo {
+            response: around.response,
+            body: template::lazy(Arc::new(around.page.first().clone())),
+            last_page_size: seen.map_or(0, |seen| seen.selected),
+            read: seen.map_or(0, |seen| seen.read),
+            last_record: seen.and_then(|seen| seen.last.as_ref()),
+            page_size: around.page_size,
+            config: &self.session.config,
+            slice: around.slice,
+        };
+        paginator.get().next_token(&page, around.token)
+    }
+
+    /// Asks for the first page again.
+    pub(super) fn start_again(
+        &self,
+        mut read: PartitionRead,
+        paginator: Option<&Paginator>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        read.resets += 1;
+        if read.resets >= START_LIMIT {
+            return Err(ReadError::system(format!(
+                "the pagination was started {START_LIMIT} times, and did not come to its end"
+            )));
+        }
+        read.records = 0;
+        let token = initial_token(paginator, &self.session.config)?;
+        self.schedule.resume(read.after(token));
+        *fate = Fate::HandedOn;
+        Ok(())
+    }
+
+    /// Asks for the same page again with fewer records, after a wait.
+    pub(super) fn shrink(
+        &self,
+        mut read: PartitionRead,
+        retriever: &SimpleRetriever,
+        rejection: Option<&str>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        let (Some(reduction), Some(paginator)) =
+            (retriever.page_size_reduction(), retriever.paginator())
+        else {
+            return Err(ReadError::system("no `page_size_reduction` is declared"));
+        };
+        let configured = paginator.get().page_size(&self.session.config)?;
+        let wait = reduction.reduce(&mut read.size, configured, rejection)?;
+        self.stats[read.stream].retries.add(1);
+        if self.session.gate.sleep(wait).is_ok() {
+            self.schedule.resume(read);
+            *fate = Fate::HandedOn;
+        } else {
+            *fate = Fate::Abandoned;
+        }
+        Ok(())
+    }
+}
+
+/// What asks for the first page.
+pub(super) fn initial_token(
+    paginator: Option<&Paginator>,
+    config: &Config,
+) -> Result<Option<Value>, ComponentError> {
+    paginator.map_or(Ok(None), |paginator| paginator.get().initial_token(config))
+}
