@@ -61,13 +61,13 @@ impl Shared {
             Answer::Page(response) => response,
             other => return self.without_page(read, other, gathered, fate),
         };
-        if let Some(reduction) = retriever.page_size_reduction() {
-            reduction.succeeded(&mut read.size);
-        }
         if read.goes_round(&response.body) {
             return Err(loop_error(&read));
         }
         let came = self.came(&read, response);
+        if let Some(reduction) = retriever.page_size_reduction() {
+            reduction.succeeded(&mut read.size);
+        }
         let ahead = self.ask_ahead(&came, read, fate);
         let (selection, select_error) = self.select(&came);
         let mut selection = gathered.with(selection);
