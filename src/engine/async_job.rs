@@ -6,7 +6,7 @@
 
 use super::Shared;
 use super::error::ReadError;
-use super::exchange::Answer;
+use super::exchange::{Answer, Mends};
 use super::read::PartitionRead;
 use super::worker::Fate;
 use crate::component::requester::{RequestParts, Requester};
@@ -60,7 +60,7 @@ impl Shared {
         read: PartitionRead,
         fate: &mut Fate,
     ) -> Result<Option<PartitionRead>, ReadError> {
-        let Some(mut read) = self.schedule.take_job(read) else {
+        let Some(read) = self.schedule.take_job(read) else {
             *fate = Fate::HandedOn;
             return Ok(None);
         };
@@ -75,10 +75,7 @@ impl Shared {
         let first = done.next();
         // Nobody else holds this read, so it is set once.
         let _ = read.job.set(done);
-        Ok(first.map(|slice| {
-            read.slice = slice;
-            read
-        }))
+        Ok(first.map(|slice| read.of_slice(slice)))
     }
 
     /// Deletes a job whose downloads are at their end.
@@ -226,10 +223,17 @@ impl Shared {
         slice: &Arc<StreamSlice>,
     ) -> Result<Option<Response>, ReadError> {
         let parts = || Ok(RequestParts::default());
-        match self.ask(stream, requester.get(), slice, None, &parts, false)? {
+        match self.ask(
+            stream,
+            requester.get(),
+            slice,
+            None,
+            &parts,
+            Mends::default(),
+        )? {
             Answer::Page(response) => Ok(Some(response)),
             Answer::Stopped => Err(ReadError::system("the run was asked to stop")),
-            Answer::Nothing | Answer::Reset | Answer::Smaller(_) => Ok(None),
+            Answer::Nothing | Answer::Reset | Answer::Smaller(_) | Answer::Split(_) => Ok(None),
         }
     }
 

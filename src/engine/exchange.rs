@@ -25,6 +25,17 @@ pub(super) enum Answer {
     Reset,
     /// The page is asked for again with fewer records; what the error handler says.
     Smaller(Option<String>),
+    /// The window is read in two halves; what the error handler says.
+    Split(Option<String>),
+}
+
+/// What can be changed about a request that the API finds too large.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mends {
+    /// The size of its page.
+    pub(super) size: bool,
+    /// The window of its cursor.
+    pub(super) window: bool,
 }
 
 impl Shared {
@@ -42,12 +53,15 @@ impl Shared {
         let config = &self.session.config;
         let parts = || retriever.request_parts(slice, token, cursor, size, config);
         let requester = retriever.requester().get();
-        let can_shrink = retriever.page_size_reduction().is_some();
-        self.ask(stream, requester, slice, token, &parts, can_shrink)
+        let mends = Mends {
+            size: retriever.page_size_reduction().is_some(),
+            window: retriever.request_window_splitting().is_some(),
+        };
+        self.ask(stream, requester, slice, token, &parts, mends)
     }
 
     /// Sends a request of a stream, and again as its error handler says. `parts` are the shares of
-    /// others in it; `can_shrink` tells whether it may be for smaller pages.
+    /// others in it; `mends` tells what else than this request may be asked for.
     pub(super) fn ask(
         &self,
         stream: usize,
@@ -55,7 +69,7 @@ impl Shared {
         slice: &Arc<StreamSlice>,
         token: Option<&Value>,
         parts: &dyn Fn() -> Result<RequestParts, ComponentError>,
-        can_shrink: bool,
+        mends: Mends,
     ) -> Result<Answer, ReadError> {
         let session = &*self.session;
         let handler = requester.error_handler();
@@ -80,8 +94,11 @@ impl Shared {
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
-                Action::ReducePageSize if can_shrink => {
+                Action::ReducePageSize if mends.size => {
                     return Ok(Answer::Smaller(verdict.message));
+                }
+                Action::SplitRequestWindow if mends.window => {
+                    return Ok(Answer::Split(verdict.message));
                 }
                 Action::Retry | Action::RateLimited => {}
                 Action::RefreshTokenThenRetry => {

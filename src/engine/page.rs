@@ -27,7 +27,11 @@ struct Came<'a> {
     stream: usize,
     node: &'a StreamNode,
     number: u64,
+    /// What the state knows the partition by.
     slice: Arc<StreamSlice>,
+    /// What the records are selected with.
+    part: Arc<StreamSlice>,
+    asked: Arc<StreamSlice>,
     token: Option<Value>,
     page_size: Option<i64>,
     turns: Arc<Turns>,
@@ -66,15 +70,18 @@ impl Shared {
         }
         let came = self.came(&read, response);
         if let Some(reduction) = retriever.page_size_reduction() {
-            reduction.succeeded(&mut read.size);
+            reduction.succeeded(&mut read.pages.size);
         }
-        let ahead = self.ask_ahead(&came, read, fate);
+        let mut ahead = self.ask_ahead(&came, read, fate);
         let (selection, select_error) = self.select(&came);
         let mut selection = gathered.with(selection);
         let Some(turn) = came.turns.wait(came.number) else {
             return Ok(());
         };
         let seen = Seen::of(&selection);
+        if let Some(read) = &mut ahead.read {
+            came.note_newest(read, &selection);
+        }
         let is_last = self.take_note(&came, &mut selection, &seen);
         self.feed(came.node, came.stream, &came.slice, &selection.records)?;
         self.hand_out(came.node, came.stream, &came.slice, selection.records);
@@ -98,10 +105,13 @@ impl Shared {
             return Ok(false);
         }
         if read.page == 0 {
-            let stream = read.stream;
-            self.send(Event::Started { stream });
-            let paginator = self.plan.nodes[stream].retriever().paginator();
-            read.token = initial_token(paginator, &self.session.config)?;
+            self.send(Event::Started {
+                stream: read.stream,
+            });
+        }
+        if !std::mem::replace(&mut read.pages.are_begun, true) {
+            let paginator = self.plan.nodes[read.stream].retriever().paginator();
+            read.pages.token = initial_token(paginator, &self.session.config)?;
         }
         Ok(true)
     }
@@ -116,11 +126,11 @@ impl Shared {
         let stream = read.stream;
         let node = &self.plan.nodes[stream];
         let retriever = node.retriever();
-        let (token, size) = (read.token.as_ref(), read.size.reduced);
-        let chunks = self.chunks(stream, retriever, &read.slice)?;
+        let (token, size) = (read.pages.token.as_ref(), read.pages.size.reduced);
+        let chunks = self.chunks(stream, retriever, &read.pages.asked)?;
         let (last, earlier) = match chunks.split_last() {
             Some((last, earlier)) => (last, earlier),
-            None => (&read.slice, &[][..]),
+            None => (&read.pages.asked, &[][..]),
         };
         for slice in earlier {
             let answer = self.exchange(stream, retriever, slice, token, size)?;
@@ -144,12 +154,13 @@ impl Shared {
         match answer {
             Answer::Page(_) | Answer::Nothing => {
                 let records = gathered.finish();
-                if !records.is_empty()
+                if (!records.is_empty() || read.has_parts())
                     && let Some(turn) = read.turns.wait(read.page)
                 {
                     self.feed(node, stream, &read.slice, &records)?;
                     self.hand_out(node, stream, &read.slice, records);
                     turn.pass();
+                    self.proceed(read, None, fate);
                 }
                 Ok(())
             }
@@ -161,11 +172,15 @@ impl Shared {
                 if let Some(turn) = read.turns.wait(read.page) {
                     turn.pass();
                 }
-                self.start_again(read, node.retriever().paginator(), fate)
+                self.start_again(read, fate)
             }
-            Answer::Smaller(rejection) => {
-                self.shrink(read, node.retriever(), rejection.as_deref(), fate)
+            Answer::Split(rejection) => {
+                if let Some(turn) = read.turns.wait(read.page) {
+                    turn.pass();
+                }
+                self.split(read, rejection.as_deref(), fate)
             }
+            Answer::Smaller(rejection) => self.shrink(read, rejection.as_deref(), fate),
         }
     }
 
@@ -180,8 +195,10 @@ impl Shared {
             node,
             number: read.page,
             slice: Arc::clone(&read.slice),
-            token: read.token.clone(),
-            page_size: read.size.reduced,
+            part: Arc::clone(&read.pages.part.slice),
+            asked: Arc::clone(&read.pages.asked),
+            token: read.pages.token.clone(),
+            page_size: read.pages.size.reduced,
             turns: Arc::clone(&read.turns),
             latest: Arc::clone(&read.latest),
             synced: (node.cursor.as_ref())
@@ -205,19 +222,17 @@ impl Shared {
         };
         if !self.options.read_ahead
             || came.is_feed
-            || came.limit().is_some()
+            || came.starts_again()
             || paginator.is_some_and(|paginator| paginator.get().needs_records())
         {
             return ahead;
         }
         match self.next_token(paginator, &came.around(), None) {
-            Ok(Some(next)) => {
+            Ok(next) => {
                 if let Some(read) = ahead.read.take() {
-                    self.schedule.resume(read.after(Some(next)));
-                    *fate = Fate::HandedOn;
+                    self.proceed(read, next, fate);
                 }
             }
-            Ok(None) => ahead.read = None,
             Err(error) => ahead.error = Some(error),
         }
         ahead
@@ -237,7 +252,7 @@ impl Shared {
         };
         let selecting = Selecting {
             fetch: Some(&fetch),
-            slice: &came.slice,
+            slice: &came.part,
             token: None,
             transformations: came.node.stream.transformations(),
             schema: came.node.schema.as_ref(),
@@ -270,12 +285,8 @@ impl Shared {
             && let Some(cursor) = &came.node.cursor
         {
             let mut latest = came.latest.lock().unwrap_or_else(PoisonError::into_inner);
-            for value in selection.records.iter().filter_map(|r| cursor.value_of(r)) {
-                *latest = Some(match latest.take() {
-                    Some(before) => before.later(value),
-                    None => value,
-                });
-            }
+            let before = latest.take();
+            *latest = cursor.latest_of(before, &selection.records);
         }
         at_end
     }
@@ -289,15 +300,19 @@ impl Shared {
         is_last: bool,
         fate: &mut Fate,
     ) -> Result<(), ReadError> {
-        let paginator = came.node.retriever().paginator();
-        read.records += seen.selected;
-        if came.limit().is_some_and(|limit| read.records >= limit) {
-            return self.start_again(read, paginator, fate);
+        let retriever = came.node.retriever();
+        let reset = retriever.pagination_reset();
+        read.pages.records += seen.selected;
+        let limit = reset.and_then(PaginationReset::limit);
+        if limit.is_some_and(|limit| read.pages.records >= limit) {
+            return self.start_again(read, fate);
         }
-        if !is_last && let Some(next) = self.next_token(paginator, &came.around(), Some(seen))? {
-            self.schedule.resume(read.after(Some(next)));
-            *fate = Fate::HandedOn;
-        }
+        let next = if is_last {
+            None
+        } else {
+            self.next_token(retriever.paginator(), &came.around(), Some(seen))?
+        };
+        self.proceed(read, next, fate);
         Ok(())
     }
 }
@@ -307,22 +322,32 @@ impl Came<'_> {
         Around {
             response: &self.response,
             page: &self.page,
-            slice: &self.slice,
+            slice: &self.asked,
             token: self.token.as_ref(),
             page_size: self.page_size,
         }
     }
 
-    /// Records after which the pagination starts again.
-    fn limit(&self) -> Option<u64> {
+    /// Notes how far the pages have come, where they may start again from there.
+    fn note_newest(&self, read: &mut PartitionRead, selection: &Selection) {
+        if self.starts_again()
+            && let Some(cursor) = &self.node.cursor
+        {
+            let before = read.pages.newest.take();
+            read.pages.newest = cursor.latest_of(before, &selection.records);
+        }
+    }
+
+    /// Whether the records may decide that the pagination starts again.
+    fn starts_again(&self) -> bool {
         let reset = self.node.retriever().pagination_reset();
-        reset.and_then(PaginationReset::limit)
+        reset.is_some_and(|reset| reset.limit().is_some() || reset.splits())
     }
 }
 
 /// The error of pages that come again and again.
 fn loop_error(read: &PartitionRead) -> ReadError {
-    let token = read.token.as_ref().map_or_else(
+    let token = read.pages.token.as_ref().map_or_else(
         || "no token".to_owned(),
         |token| format!("the page token `{token}`"),
     );

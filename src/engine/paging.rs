@@ -8,14 +8,14 @@ use crate::component::ComponentError;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
 use crate::component::record_filter::Selection;
-use crate::component::retriever::SimpleRetriever;
+use crate::component::retriever::PaginationReset;
 use crate::http::Response;
 use crate::message::{Data, StreamSlice};
 use crate::template::{self, Config};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// How often the pagination of one partition may start before it is called a loop.
+/// How often the same pages may start before it is called a loop.
 ///
 /// As airbyte-cdk 7.39.1, `pagination_tracker.py`.
 const START_LIMIT: u32 = 2;
@@ -71,23 +71,77 @@ impl Shared {
         paginator.get().next_token(&page, around.token)
     }
 
-    /// Asks for the first page again.
+    /// Asks for the page of `token`; without one, for the first page of the next part, if there is one.
+    pub(super) fn proceed(&self, read: PartitionRead, token: Option<Value>, fate: &mut Fate) {
+        let next = match token {
+            Some(token) => Some(read.after(Some(token))),
+            None => read.next_part(),
+        };
+        if let Some(read) = next {
+            self.schedule.resume(read);
+            *fate = Fate::HandedOn;
+        }
+    }
+
+    /// Asks for the first page again, of all or of what is left.
+    ///
+    /// As airbyte-cdk 7.39.1, `pagination_tracker.py`.
     pub(super) fn start_again(
         &self,
         mut read: PartitionRead,
-        paginator: Option<&Paginator>,
         fate: &mut Fate,
     ) -> Result<(), ReadError> {
-        read.resets += 1;
-        if read.resets >= START_LIMIT {
-            return Err(ReadError::system(format!(
-                "the pagination was started {START_LIMIT} times, and did not come to its end"
-            )));
+        let node = &self.plan.nodes[read.stream];
+        let retriever = node.retriever();
+        let pages = &mut read.pages;
+        let reset = retriever.pagination_reset();
+        let cursor = (node.cursor.as_ref()).filter(|_| reset.is_some_and(PaginationReset::splits));
+        let is_stuck = match cursor {
+            None => {
+                pages.resets += 1;
+                pages.resets >= START_LIMIT
+            }
+            Some(cursor) => {
+                let newest = pages.newest.as_ref();
+                let rest = newest.map(|newest| cursor.rest(&pages.part.slice, newest));
+                let rest = rest.map_or_else(|| Arc::clone(&pages.part.slice), Arc::new);
+                let is_stuck = rest.cursor_slice == pages.asked.cursor_slice;
+                pages.asked = rest;
+                is_stuck
+            }
+        };
+        if is_stuck {
+            return Err(ReadError::system(
+                "the pagination was started again, and did not come further than before",
+            ));
         }
-        read.records = 0;
-        let token = initial_token(paginator, &self.session.config)?;
+        pages.records = 0;
+        let token = initial_token(retriever.paginator(), &self.session.config)?;
         self.schedule.resume(read.after(token));
         *fate = Fate::HandedOn;
+        Ok(())
+    }
+
+    /// Reads the halves of the window in its place.
+    pub(super) fn split(
+        &self,
+        read: PartitionRead,
+        rejection: Option<&str>,
+        fate: &mut Fate,
+    ) -> Result<(), ReadError> {
+        let node = &self.plan.nodes[read.stream];
+        let Some(splitting) = node.retriever().request_window_splitting() else {
+            return Err(ReadError::system(
+                "no `request_window_splitting` is declared",
+            ));
+        };
+        let part = &read.pages.part;
+        let cursor = node.cursor.as_deref();
+        let halves = splitting.halves(cursor, &part.slice, part.splits, rejection)?;
+        if let Some(read) = read.split(halves) {
+            self.schedule.resume(read);
+            *fate = Fate::HandedOn;
+        }
         Ok(())
     }
 
@@ -95,17 +149,17 @@ impl Shared {
     pub(super) fn shrink(
         &self,
         mut read: PartitionRead,
-        retriever: &SimpleRetriever,
         rejection: Option<&str>,
         fate: &mut Fate,
     ) -> Result<(), ReadError> {
+        let retriever = self.plan.nodes[read.stream].retriever();
         let (Some(reduction), Some(paginator)) =
             (retriever.page_size_reduction(), retriever.paginator())
         else {
             return Err(ReadError::system("no `page_size_reduction` is declared"));
         };
         let configured = paginator.get().page_size(&self.session.config)?;
-        let wait = reduction.reduce(&mut read.size, configured, rejection)?;
+        let wait = reduction.reduce(&mut read.pages.size, configured, rejection)?;
         self.stats[read.stream].retries.add(1);
         if self.session.gate.sleep(wait).is_ok() {
             self.schedule.resume(read);

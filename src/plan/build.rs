@@ -197,7 +197,7 @@ impl<'a> Planner<'a> {
         let retriever = stream.retriever().pages();
         let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();
-        if let Err(error) = retriever.check(self.config) {
+        if let Err(error) = retriever.check(stream.cursor(), self.config) {
             failures.push(StreamFailure::Component(error.or_at(Some(&node.at))));
         }
         let mut inputs = Vec::new();

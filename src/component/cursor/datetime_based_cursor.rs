@@ -123,6 +123,39 @@ impl DatetimeBasedCursor {
         self.is_client_side_incremental.unwrap_or(false)
     }
 
+    pub(super) fn check_splits(&self) -> Result<(), ComponentError> {
+        let mistake = |message: String| {
+            let message = format!("`request_window_splitting`: {message}");
+            Err(ComponentError::config(message).or_at(self.cursor_field.at()))
+        };
+        let Some(text) = self.granularity() else {
+            return mistake("without a `cursor_granularity` no window is the smallest".to_owned());
+        };
+        if self.is_client_side() {
+            return mistake(
+                "with `is_client_side_incremental` no request asks for a window".to_owned(),
+            );
+        }
+        let granularity = Duration::parse(text).map_err(|error| self.wrong(&error))?;
+        if !granularity.is_fixed() || granularity.rest.0 <= 0 {
+            return mistake(format!(
+                "the `cursor_granularity` `{text}` has no fixed length above zero"
+            ));
+        }
+        match smallest_unit(&self.datetime_format) {
+            Some(unit) if granularity.rest.0 < unit => mistake(format!(
+                "the `datetime_format` `{}` cannot tell windows of `{text}` apart",
+                self.datetime_format
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn granularity(&self) -> Option<&str> {
+        let text = self.cursor_granularity.as_deref();
+        text.filter(|text| !text.is_empty())
+    }
+
     pub(super) fn evaluate(&self, given: &Given<'_>) -> Result<StreamCursor, ComponentError> {
         let config = given.config;
         let field = match given.field {
@@ -134,10 +167,7 @@ impl DatetimeBasedCursor {
                 .as_ref()
                 .is_some_and(|template| !template.source().is_empty())
         };
-        let granularity = self
-            .cursor_granularity
-            .as_deref()
-            .filter(|text| !text.is_empty());
+        let granularity = self.granularity();
         if set(&self.step) != granularity.is_some() {
             return Err(ComponentError::config(
                 "`step` and `cursor_granularity` go together: expected both or neither",
@@ -281,6 +311,27 @@ impl DatetimeBasedCursor {
     fn wrong(&self, error: &crate::template::datetime::DateError) -> ComponentError {
         wrong(error, Some(&self.cursor_field))
     }
+}
+
+/// Microseconds of the smallest unit that a format of dates writes.
+fn smallest_unit(format: &str) -> Option<i64> {
+    const UNITS: [(&str, i64); 11] = [
+        ("%epoch_microseconds", 1),
+        ("%s_as_float", 1),
+        ("%f", 1),
+        ("%_ms", 1_000),
+        ("%ms", 1_000),
+        ("%S", 1_000_000),
+        ("%s", 1_000_000),
+        ("%M", 60_000_000),
+        ("%H", 3_600_000_000),
+        ("%I", 3_600_000_000),
+        ("%d", 86_400_000_000),
+    ];
+    let units = UNITS
+        .iter()
+        .filter(|(directive, _)| format.contains(directive));
+    units.map(|(_, micros)| *micros).min()
 }
 
 fn span(micros: i64) -> Duration {

@@ -108,6 +108,16 @@ impl StreamCursor {
         self.settings.form.parse(&value).ok()
     }
 
+    /// The latest of the values of `records` and of `before`.
+    #[must_use]
+    pub fn latest_of(&self, before: Option<CursorValue>, records: &[Data]) -> Option<CursorValue> {
+        let values = records.iter().filter_map(|record| self.value_of(record));
+        values.fold(before, |latest, value| match latest {
+            Some(latest) => Some(latest.later(value)),
+            None => Some(value),
+        })
+    }
+
     /// Which records of a slice are new: not before the state (less the lookback), not after the
     /// end of the range.
     #[must_use]

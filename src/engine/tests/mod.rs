@@ -6,6 +6,7 @@ mod incremental;
 mod pages;
 mod parents;
 mod random;
+mod windows;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{RecvTimeoutError, channel};
