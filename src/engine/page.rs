@@ -76,6 +76,11 @@ impl Shared {
         let mut ahead = self.ask_ahead(&came, read, fate);
         let (selection, select_error) = self.select(&came);
         let mut selection = gathered.with(selection);
+        let mut failed = select_error.map(ReadError::from);
+        if let Some(uploader) = came.node.stream.file_uploader() {
+            let uploaded = self.upload(came.stream, uploader, &mut selection.records);
+            failed = uploaded.err().or(failed);
+        }
         let Some(turn) = came.turns.wait(came.number) else {
             return Ok(());
         };
@@ -86,8 +91,8 @@ impl Shared {
         let is_last = self.take_note(&came, &mut selection, &seen);
         self.feed(came.node, came.stream, &came.slice, &selection.records)?;
         self.hand_out(came.node, came.stream, &came.slice, selection.records);
-        if let Some(error) = select_error.or(ahead.error) {
-            return Err(error.into());
+        if let Some(error) = failed.or(ahead.error.map(ReadError::from)) {
+            return Err(error);
         }
         turn.pass();
         match ahead.read {

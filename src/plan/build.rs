@@ -198,7 +198,7 @@ impl<'a> Planner<'a> {
         let is_lazy = from.state.is_empty() && retriever.reads_lazily();
         let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();
-        if let Err(error) = retriever.check(stream.cursor(), is_lazy, self.config) {
+        if let Err(error) = stream.check(is_lazy, self.config) {
             failures.push(StreamFailure::Component(error.or_at(Some(&node.at))));
         }
         let mut inputs = Vec::new();
