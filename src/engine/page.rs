@@ -95,6 +95,12 @@ impl Shared {
             return Err(error);
         }
         turn.pass();
+        let is_download = came.node.stream.retriever().job().is_some();
+        let seen = if is_download {
+            seen.of_download()
+        } else {
+            seen
+        };
         match ahead.read {
             Some(read) => self.go_on(&came, read, &seen, is_last, fate),
             None => Ok(()),

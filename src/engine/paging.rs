@@ -45,6 +45,14 @@ impl Seen {
             last: selection.records.last().cloned(),
         }
     }
+
+    /// The same for a download, whose pages are counted before anything is filtered.
+    pub(super) fn of_download(self) -> Self {
+        Self {
+            selected: self.read,
+            ..self
+        }
+    }
 }
 
 impl Shared {

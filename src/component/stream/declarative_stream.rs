@@ -92,6 +92,9 @@ impl DeclarativeStream {
     /// When its parts do not go together.
     pub fn check(&self, is_lazy: bool, config: &Config) -> Result<(), ComponentError> {
         let retriever = self.retriever.pages();
+        if let Some(job) = self.retriever.job() {
+            job.check()?;
+        }
         retriever.check(self.cursor(), is_lazy, config)?;
         let Some(uploader) = &self.file_uploader else {
             return Ok(());
