@@ -84,7 +84,10 @@ impl Canon {
 
     /// The request in one line.
     pub(super) fn show(&self) -> String {
-        let pairs = self.query.iter().map(|(name, value)| format!("{name}={value}"));
+        let pairs = self
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         let query = pairs.collect::<Vec<_>>().join("&");
         let mut text = format!("{} {}", self.method, self.address);
         if !query.is_empty() {

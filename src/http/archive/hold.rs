@@ -61,7 +61,10 @@ impl Archive {
             }
         }
         for (group, seen) in self.groups.iter().zip(seen) {
-            let first = group.exchanges.first().and_then(|&at| self.exchanges.get(at));
+            let first = group
+                .exchanges
+                .first()
+                .and_then(|&at| self.exchanges.get(at));
             if let Some(exchange) = first.filter(|_| !seen) {
                 held.missing.push(exchange.canon.show());
             }
@@ -81,7 +84,9 @@ impl Archive {
             let count = 1 + different.count();
             if nearest.as_ref().is_none_or(|(fewest, _)| count < *fewest) {
                 let request = exchange.canon.show();
-                let found = sent.get(name).map_or("nothing".to_owned(), |v| format!("`{v}`"));
+                let found = sent
+                    .get(name)
+                    .map_or("nothing".to_owned(), |v| format!("`{v}`"));
                 let text = format!("{request}: header `{name}`: recorded `{value}`, sent {found}");
                 nearest = Some((count, text));
             }
@@ -129,7 +134,9 @@ mod tests {
     }
 
     fn entry(page: Option<&str>, url: &str, headers: &[(&str, &str)]) -> Value {
-        let fields = headers.iter().map(|(name, value)| json!({"name": name, "value": value}));
+        let fields = headers
+            .iter()
+            .map(|(name, value)| json!({"name": name, "value": value}));
         json!({
             "pageref": page,
             "request": {"method": "GET", "url": url, "headers": fields.collect::<Value>()},
@@ -166,14 +173,19 @@ mod tests {
         assert_eq!((held.made, held.recorded), (3, 3));
         assert_eq!(held.missing, ["GET https://h/b"]);
         assert_eq!(held.extra.len(), 1);
-        assert!(held.extra[0].contains("https://h/c; nearest recorded: "), "{held:?}");
+        assert!(
+            held.extra[0].contains("https://h/c; nearest recorded: "),
+            "{held:?}"
+        );
     }
 
     #[test]
     fn exchanges_of_no_page_answer_every_command() {
         let recorded = json!([entry(None, "https://h/a", &[])]);
         for command in ["check", "read"] {
-            let held = archive(&recorded).of_command(command).hold(&[get("https://h/a", &[])]);
+            let held = archive(&recorded)
+                .of_command(command)
+                .hold(&[get("https://h/a", &[])]);
             assert_eq!((held.extra.len(), held.missing.len()), (0, 0));
         }
     }
@@ -181,17 +193,38 @@ mod tests {
     #[test]
     fn headers_are_those_of_one_of_the_repeats() {
         let recorded = json!([
-            entry(None, "https://h/", &[("X", "1"), ("Content-Type", "application/json")]),
-            entry(None, "https://h/", &[("X", "2"), ("Accept", "*/*"), ("User-Agent", "python-requests/2")]),
+            entry(
+                None,
+                "https://h/",
+                &[("X", "1"), ("Content-Type", "application/json")]
+            ),
+            entry(
+                None,
+                "https://h/",
+                &[
+                    ("X", "2"),
+                    ("Accept", "*/*"),
+                    ("User-Agent", "python-requests/2")
+                ]
+            ),
         ]);
         let archive = archive(&recorded);
         let headers = |sent: &[(&str, &str)]| archive.hold(&[get("https://h/", sent)]).headers;
         assert_eq!(headers(&[("x", "2 ")]), [""; 0]);
-        assert_eq!(headers(&[("x", "1"), ("content-type", "application/JSON; charset=utf-8")]), [""; 0]);
+        assert_eq!(
+            headers(&[
+                ("x", "1"),
+                ("content-type", "application/JSON; charset=utf-8")
+            ]),
+            [""; 0]
+        );
         assert_eq!(
             headers(&[("x", "2"), ("accept", "text/xml")]),
             ["GET https://h/: header `Accept`: recorded `*/*`, sent `text/xml`"]
         );
-        assert_eq!(headers(&[]), ["GET https://h/: header `X`: recorded `2`, sent nothing"]);
+        assert_eq!(
+            headers(&[]),
+            ["GET https://h/: header `X`: recorded `2`, sent nothing"]
+        );
     }
 }
