@@ -7,14 +7,17 @@ mod api_key;
 mod basic_http;
 mod bearer;
 mod expiry;
+mod jwt;
 mod legacy_session_token;
 mod no_auth;
 mod oauth;
 mod oauth_answer;
+mod pem;
 mod refresh;
 mod selective;
 mod session;
 mod session_token;
+mod signing;
 #[cfg(test)]
 pub(super) mod testing;
 mod token_endpoint;
@@ -22,6 +25,7 @@ mod token_endpoint;
 pub use api_key::ApiKeyAuthenticator;
 pub use basic_http::BasicHttpAuthenticator;
 pub use bearer::BearerAuthenticator;
+pub use jwt::JwtAuthenticator;
 pub use legacy_session_token::LegacySessionTokenAuthenticator;
 pub use no_auth::NoAuth;
 pub use oauth::{OAuthAuthenticator, RefreshTokenUpdater};
@@ -85,6 +89,8 @@ pub enum Authenticator {
     BasicHttpAuthenticator(BasicHttpAuthenticator),
     /// A fixed bearer token.
     BearerAuthenticator(BearerAuthenticator),
+    /// A JSON Web Token. In a box, since it is large.
+    JwtAuthenticator(Box<JwtAuthenticator>),
     /// A session token that is given, or got by user name and password.
     LegacySessionTokenAuthenticator(LegacySessionTokenAuthenticator),
     /// Nothing.
@@ -105,6 +111,7 @@ impl Authenticator {
             Self::ApiKeyAuthenticator(authenticator) => authenticator,
             Self::BasicHttpAuthenticator(authenticator) => authenticator,
             Self::BearerAuthenticator(authenticator) => authenticator,
+            Self::JwtAuthenticator(authenticator) => authenticator.as_ref(),
             Self::LegacySessionTokenAuthenticator(authenticator) => authenticator,
             Self::NoAuth(authenticator) => authenticator,
             Self::OAuthAuthenticator(authenticator) => authenticator.as_ref(),
