@@ -137,10 +137,10 @@ impl Shared {
         let creation = job_context(&created)?;
         let known = [("creation_response", creation.clone())];
         let about = slice_of_job(slice, known);
-        let began = config.clock().now_utc();
+        let began = config.clock().now();
         let most = retriever.timeout(config)?;
         loop {
-            let took = (config.clock().now_utc() - began).num_seconds();
+            let took = (config.clock().now() - began) / 1_000_000;
             let mut status = JobStatus::TimedOut;
             let mut response = None;
             if took <= most {
