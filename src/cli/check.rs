@@ -8,6 +8,7 @@ use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Broken, Opened, Planned, open, wrong_manifest};
 use super::read::protocol;
+use super::settings::files_directory;
 use super::signals;
 use crate::component::source::{Check, CheckDynamicStream, CheckStream};
 use crate::engine::{self, Options};
@@ -221,6 +222,7 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
     let options = Options {
         probe: true,
         read_ahead: false,
+        files: files_directory(),
         ..Options::default()
     };
     let session = Arc::clone(&opened.session);

@@ -10,7 +10,7 @@ use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
-use super::settings::variable;
+use super::settings::{files_directory, variable};
 use super::signals;
 use crate::clock::{Clock, monotonic};
 use crate::engine::{self, Options, StreamOutcome};
@@ -72,6 +72,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         jobs: opened.declared.jobs(&opened.config),
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
+        files: files_directory(),
         ..Options::default()
     };
     let began = monotonic();

@@ -15,6 +15,7 @@ use super::flags;
 use super::instant;
 use super::validate_config;
 use crate::clock::{Clock, Micros};
+use crate::engine;
 use crate::manifest::Manifest;
 
 /// Key under which a config carries its manifest, as the reference's command takes it.
@@ -155,6 +156,17 @@ impl Settings {
 )]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where files go that belong to records: as in the reference, the platform's directory if it exists.
+pub(super) fn files_directory() -> PathBuf {
+    let platform = variable("AIRBYTE_STAGING_DIRECTORY");
+    let platform = platform.map_or_else(|| PathBuf::from("/staging/files"), PathBuf::from);
+    if platform.exists() {
+        platform
+    } else {
+        engine::Options::default().files
+    }
 }
 
 fn manifest_path(

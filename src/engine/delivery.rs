@@ -6,6 +6,9 @@ use crate::message::{Data, StreamSlice};
 use crate::plan::StreamNode;
 use std::sync::Arc;
 
+/// Name of a first page among the extra fields of a slice, as the reference has it.
+pub(super) const EMBEDDED_PAGE: &str = "child_response";
+
 impl Shared {
     /// Gives each child the partitions that these records make.
     pub(super) fn feed(
@@ -15,6 +18,7 @@ impl Shared {
         slice: &Arc<StreamSlice>,
         records: &[Data],
     ) -> Result<(), ReadError> {
+        let config = &self.session.config;
         for edge in &node.children {
             let child = &self.plan.nodes[edge.child];
             let Some(parent) = child.parent(edge) else {
@@ -22,8 +26,16 @@ impl Shared {
             };
             let mut slices = Vec::with_capacity(records.len());
             for record in records {
-                match parent.partition_of(record, slice, &self.session.config)? {
-                    Some(partition) => slices.push(partition),
+                match parent.partition_of(record, slice, config)? {
+                    Some(mut partition) => {
+                        if child.is_lazy
+                            && let Some(page) = parent.embedded_page(record, config)?
+                        {
+                            let fields = &mut partition.extra_fields;
+                            fields.insert(EMBEDDED_PAGE.to_owned(), page);
+                        }
+                        slices.push(partition);
+                    }
                     None => {
                         self.stats[stream].keyless.add(1);
                     }

@@ -4,6 +4,7 @@
 //! [`Shared::page`] is the way; what it calls stands below in the same order.
 
 use super::chunks::Gathered;
+use super::delivery::EMBEDDED_PAGE;
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::paging::{Around, Seen, initial_token};
@@ -16,7 +17,7 @@ use crate::component::cursor::{Cursor, Synced};
 use crate::component::decoder::Page;
 use crate::component::record_filter::{Selecting, Selection};
 use crate::component::retriever::{PaginationReset, Retriever};
-use crate::http::Response;
+use crate::http::{Headers, Response};
 use crate::message::StreamSlice;
 use crate::plan::StreamNode;
 use serde_json::Value;
@@ -75,6 +76,11 @@ impl Shared {
         let mut ahead = self.ask_ahead(&came, read, fate);
         let (selection, select_error) = self.select(&came);
         let mut selection = gathered.with(selection);
+        let mut failed = select_error.map(ReadError::from);
+        if let Some(uploader) = came.node.stream.file_uploader() {
+            let uploaded = self.upload(came.stream, uploader, &mut selection.records);
+            failed = uploaded.err().or(failed);
+        }
         let Some(turn) = came.turns.wait(came.number) else {
             return Ok(());
         };
@@ -85,8 +91,8 @@ impl Shared {
         let is_last = self.take_note(&came, &mut selection, &seen);
         self.feed(came.node, came.stream, &came.slice, &selection.records)?;
         self.hand_out(came.node, came.stream, &came.slice, selection.records);
-        if let Some(error) = select_error.or(ahead.error) {
-            return Err(error.into());
+        if let Some(error) = failed.or(ahead.error.map(ReadError::from)) {
+            return Err(error);
         }
         turn.pass();
         match ahead.read {
@@ -109,15 +115,16 @@ impl Shared {
                 stream: read.stream,
             });
         }
-        if !std::mem::replace(&mut read.pages.are_begun, true) {
+        let is_begun = std::mem::replace(&mut read.pages.are_begun, true);
+        if !is_begun && !self.plan.nodes[read.stream].is_lazy {
             let paginator = self.plan.nodes[read.stream].retriever().paginator();
             read.pages.token = initial_token(paginator, &self.session.config)?;
         }
         Ok(true)
     }
 
-    /// Asks for the page: once, or once for each chunk of properties. All chunks but the last are
-    /// gathered here.
+    /// Asks for the page, unless it stands in the record of a parent: once, or once for each chunk of
+    /// properties. All chunks but the last are gathered here.
     fn ask_for(
         &self,
         read: &PartitionRead,
@@ -126,6 +133,17 @@ impl Shared {
         let stream = read.stream;
         let node = &self.plan.nodes[stream];
         let retriever = node.retriever();
+        if node.is_lazy
+            && read.page == 0
+            && let Some(page) = read.slice.extra_fields.get(EMBEDDED_PAGE)
+        {
+            return Ok(Answer::Page(Response {
+                status: 200,
+                headers: Headers::default(),
+                body: page.to_string().into_bytes(),
+                wire_bytes: 0,
+            }));
+        }
         let (token, size) = (read.pages.token.as_ref(), read.pages.size.reduced);
         let chunks = self.chunks(stream, retriever, &read.pages.asked)?;
         let (last, earlier) = match chunks.split_last() {

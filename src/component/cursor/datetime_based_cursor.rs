@@ -123,6 +123,11 @@ impl DatetimeBasedCursor {
         self.is_client_side_incremental.unwrap_or(false)
     }
 
+    pub(super) fn has_one_window(&self) -> bool {
+        let step = self.step.as_ref();
+        step.is_none_or(|step| step.source().is_empty()) && self.granularity().is_none()
+    }
+
     pub(super) fn check_splits(&self) -> Result<(), ComponentError> {
         let mistake = |message: String| {
             let message = format!("`request_window_splitting`: {message}");

@@ -12,7 +12,9 @@ use crate::component::cursor::Cursor;
 use crate::component::decoder::{Decoder, Page};
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
-use crate::component::partition_router::{PartitionRouter, overlay, share_of_all};
+use crate::component::partition_router::{
+    ParentStreamConfig, PartitionRouter, overlay, share_of_all,
+};
 use crate::component::record_filter::RecordSelector;
 use crate::component::requester::{RequestParts, Requester};
 use crate::message::StreamSlice;
@@ -119,6 +121,21 @@ impl SimpleRetriever {
     #[must_use]
     pub fn request_window_splitting(&self) -> Option<&RequestWindowSplitting> {
         self.request_window_splitting.as_ref()
+    }
+
+    /// Whether the first page of each partition stands in the record of its parent: in a run without
+    /// a state, with one router.
+    ///
+    /// As airbyte-cdk 7.39.1, `LazySimpleRetriever`.
+    #[must_use]
+    pub fn reads_lazily(&self) -> bool {
+        match &self.partition_router {
+            Some(OneOrMany::One(PartitionRouter::SubstreamPartitionRouter(router))) => router
+                .parents()
+                .iter()
+                .any(ParentStreamConfig::embeds_pages),
+            _ => false,
+        }
     }
 
     /// Whether the states of parents are kept in that of the stream: not where several routers are a
