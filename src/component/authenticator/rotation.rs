@@ -95,6 +95,10 @@ impl State {
             }
             if quota.remaining > 0 {
                 quota.remaining -= 1;
+                if quota.remaining == 0 {
+                    // Differs: the reference waits with it until the next request of this pool.
+                    self.active = active + 1;
+                }
                 return Turn::Send(active, self.delay(active, pool, now, reserve));
             }
             self.active = active + 1;
@@ -196,6 +200,7 @@ mod tests {
     fn a_spent_token_makes_way_for_the_next() {
         let mut state = state(&[1, 50]);
         assert_eq!(state.take(0, 0, SLOWLY), Turn::Send(0, 0.0));
+        assert_eq!(state.active, 1);
         assert_eq!(state.take(0, 0, SLOWLY), Turn::Send(1, 0.0));
         state.quotas[1][0].remaining = 0;
         assert!(state.is_spent(0));
