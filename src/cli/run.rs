@@ -44,13 +44,7 @@ pub(super) struct Flags {
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(
-        &flags.source,
-        &flags.archive,
-        &flags.threads,
-        "read",
-        cancel,
-    )?;
+    let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
     let names = offer.names();

@@ -3,7 +3,7 @@
 use super::error::ReadError;
 use super::{Shared, StreamStats};
 use crate::component::ComponentError;
-use crate::component::authenticator::Session as _;
+use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::Tries;
 use crate::component::error_handler::{Action, Verdict};
 use crate::component::requester::{HttpRequester, RequestParts};
@@ -76,6 +76,7 @@ impl Shared {
         let mut request = requester.request(slice, token, parts()?, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
+        let mut was_renewed = false;
         loop {
             let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
                 return Ok(Answer::Stopped);
@@ -83,6 +84,10 @@ impl Shared {
             stats.requests.add(1);
             tries.sent += 1;
             let outcome = self.send_once(stats, &request)?;
+            let authenticator = requester.authenticator().map(Authenticator::get);
+            if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
+                authenticator.answered(&request, response, session)?;
+            }
             let verdict = handler.judge(&request.url, outcome.as_ref(), &session.config)?;
             match verdict.action {
                 Action::Success => {
@@ -101,18 +106,26 @@ impl Shared {
                     return Ok(Answer::Split(verdict.message));
                 }
                 Action::Retry | Action::RateLimited => {}
+                Action::RefreshTokenThenRetry if was_renewed => {
+                    return Err(self.refused_again(&request, outcome.as_ref(), verdict, &tries));
+                }
                 Action::RefreshTokenThenRetry => {
-                    if let Some(authenticator) = requester.authenticator() {
-                        authenticator.get().refused(&request, session)?;
+                    if let Some(authenticator) = authenticator {
+                        was_renewed = authenticator.refused(&request, session)?;
                     }
                 }
                 Action::Fail | Action::ReducePageSize | Action::SplitRequestWindow => {
                     return Err(self.failure(&request, outcome.as_ref(), verdict, tries.sent));
                 }
             }
-            let Some(wait) =
+            let rotates = verdict.action == Action::RateLimited
+                && authenticator.is_some_and(|it| it.has_another(&request, session));
+            let wait = if rotates {
+                tries.rotating(handler, &verdict, &session.config)?
+            } else {
                 tries.next_wait(handler, outcome.as_ref(), &verdict, &session.config)?
-            else {
+            };
+            let Some(wait) = wait else {
                 return Err(self.exhausted(&request, outcome.as_ref(), verdict, &tries));
             };
             stats.retries.add(1);
@@ -123,7 +136,7 @@ impl Shared {
                 || outcome
                     .as_ref()
                     .is_ok_and(|response| response.status == 429);
-            if limited {
+            if limited && !rotates {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
@@ -170,6 +183,25 @@ impl Shared {
                 verdict.failure_type.unwrap_or(FailureType::SystemError),
             )
         }
+    }
+
+    /// The error of a request whose new access token is refused as the old one was.
+    ///
+    /// As airbyte-cdk 7.39.1, `http_client.py`: a token is renewed once for a request.
+    fn refused_again(
+        &self,
+        request: &Request,
+        outcome: Result<&Response, &TransportError>,
+        verdict: Verdict,
+        tries: &Tries,
+    ) -> ReadError {
+        let mut error = self.failure(request, outcome, verdict, tries.sent);
+        error.failure_type = FailureType::ConfigError;
+        error.message = format!(
+            "the API refuses the new access token too: {}",
+            error.message
+        );
+        error
     }
 
     /// The error of a request whose last try failed too.

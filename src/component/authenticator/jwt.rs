@@ -13,7 +13,7 @@ use super::signing::JwtAlgorithm;
 use super::{Authenticate, Session, Token, header};
 use crate::component::ComponentError;
 use crate::component::requester::{InjectInto, RequestOption, RequestParts, compact_json};
-use crate::template::{JsonTemplate, Template, scope};
+use crate::template::{Config, JsonTemplate, Template, scope};
 
 type Text = Template<scope::ConfigOnly>;
 
@@ -197,6 +197,14 @@ impl JwtAuthenticator {
         } else {
             format!("{prefix} {signed}")
         })
+    }
+
+    /// All that tokens depend on but the time.
+    pub(super) fn identity(&self, config: &Config) -> Result<String, ComponentError> {
+        let scope = scope::ConfigOnly::new(config.clone());
+        let key = self.secret_key.text(&scope)?;
+        let (headers, payload) = (self.headers(&scope)?, self.payload(&scope, 0)?);
+        Ok(format!("{key}\n{headers}\n{payload}"))
     }
 
     fn cannot_sign(&self, why: &str) -> ComponentError {
