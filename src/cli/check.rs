@@ -236,7 +236,10 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
     }
     let read = outcome.streams.iter().find(|stream| stream.selected);
     if let Some(error) = read.and_then(|stream| stream.errors.first()) {
-        let message = format!("stream `{name}`: {}", error.message);
+        // What no response filter put into words is told in the API's own.
+        let said = error.answer.as_ref().filter(|_| error.at.is_none());
+        let said = said.map_or_else(String::new, |answer| format!(" ({answer})"));
+        let message = format!("stream `{name}`: {}{said}", error.message);
         return Ok(Some(Verdict::Wrong(message)));
     }
     // The reference calls a stream without a partition unavailable (`default_stream.py`).

@@ -52,6 +52,9 @@ pub(super) fn open(
 ) -> Result<Opened, Failure> {
     let replayed = archive.open()?;
     let mut source = Source::open(flags, replayed.as_ref())?;
+    for lint in source.manifest.lints() {
+        say(&lint.render(source.manifest.source()));
+    }
     let rules = normalize::rules(&source)?;
     normalize::apply(&rules, &mut source, verb)?;
     source.validate()?;
@@ -249,11 +252,22 @@ impl Opened {
             for mistake in &stream.mistakes {
                 match mistake {
                     StreamFailure::Manifest(error) => {
-                        drawn.push(error.clone().in_stream(&stream.name));
+                        let error = error.clone();
+                        drawn.push(match stream.name.as_str() {
+                            "" => error,
+                            name => error.in_stream(name),
+                        });
                     }
-                    StreamFailure::Component(error) => {
-                        others.insert(format!("error: stream `{}`: {error}", stream.name));
-                    }
+                    StreamFailure::Component(error) => match &error.at {
+                        Some(at) => {
+                            let message = self.network.secrets.mask(&error.message);
+                            let error = manifest::Error::new(message, at);
+                            drawn.push(error.in_stream(&stream.name));
+                        }
+                        None => {
+                            others.insert(format!("error: stream `{}`: {error}", stream.name));
+                        }
+                    },
                 }
             }
         }

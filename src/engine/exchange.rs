@@ -5,7 +5,7 @@ use super::{Shared, StreamStats};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::Tries;
-use crate::component::error_handler::{Action, Verdict};
+use crate::component::error_handler::{Action, Verdict, error_message};
 use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
@@ -173,13 +173,19 @@ impl Shared {
             Ok(response) => format!("the request was answered with status {}", response.status),
             Err(error) => error.to_string(),
         });
+        let answer = outcome.ok().and_then(|response| words(response, &said));
         ReadError {
-            request: Some(secrets.mask(&format!("{} {}", request.method, request.url))),
+            request: Some(format!(
+                "{} {}",
+                request.method,
+                secrets.mask_url(&request.url)
+            )),
             status: outcome.ok().map(|response| response.status),
             attempts,
             at: verdict.at,
+            answer,
             ..ReadError::new(
-                secrets.mask(&said),
+                said,
                 verdict.failure_type.unwrap_or(FailureType::SystemError),
             )
         }
@@ -220,6 +226,25 @@ impl Shared {
         error.message = format!("gave up after {} attempts: {}", tries.sent, error.message);
         error
     }
+}
+
+/// The longest part of an answer that is shown, in characters.
+const SHOWN: usize = 500;
+
+/// What the API says in an answer, on one line: its error message, else its body as it is. Nothing
+/// when `said` quotes it already.
+fn words(response: &Response, said: &str) -> Option<Box<str>> {
+    let words = error_message(response).filter(|words| !words.trim().is_empty());
+    let words = words.unwrap_or_else(|| String::from_utf8_lossy(&response.body).into_owned());
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let words = words.join(" ");
+    if words.is_empty() || said.contains(&words) {
+        return None;
+    }
+    Some(match words.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()).into(),
+        None => words.into(),
+    })
 }
 
 /// Why a response was ignored, in the manifest's words where it has some.
