@@ -15,6 +15,3 @@ mod readme;
 mod support;
 mod templates_golden;
 mod trouble;
-mod vectors_records;
-mod vectors_requests;
-mod vectors_template;

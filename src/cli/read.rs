@@ -14,7 +14,9 @@ use super::settings::{files_directory, read_json};
 use super::signals;
 use crate::clock::Clock;
 use crate::engine::{self, Options};
-use crate::message::{self, ConfiguredCatalog, FailureType, InputState, Message, StreamStatus};
+use crate::message::{
+    self, ConfiguredCatalog, FailureType, InputState, Level, Log, Message, StreamStatus,
+};
 use crate::output::{AirbyteOutput, Output};
 
 const EXAMPLES: &str = "Examples:
@@ -86,18 +88,31 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         files: files_directory(),
         ..Options::default()
     };
+    // The reference's words, which tools look for (`concurrent_source.py`).
+    info(&mut output, "Starting syncing")?;
     let result = engine::run(
         plan,
         Arc::clone(&opened.session),
         &options,
         &mut |message| output.write(&message),
     );
-    let finished = output.finish();
+    let ended = match &result {
+        Ok(outcome) if !outcome.cancelled => info(&mut output, "Finished syncing"),
+        _ => Ok(()),
+    };
+    let finished = ended.and_then(|()| output.finish());
     let recorded = opened.finish();
     let outcome = result?;
     finished?;
     recorded?;
     Ok(ending(&outcome, &broken))
+}
+
+fn info(output: &mut impl Output, message: &str) -> io::Result<()> {
+    output.write(&Message::Log(Log {
+        level: Level::Info,
+        message: message.to_owned(),
+    }))
 }
 
 /// Protocol messages on standard output.

@@ -29,7 +29,6 @@ pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transformation;
-mod unknown;
 
 pub use error::ComponentError;
 pub use one_or_many::OneOrMany;

@@ -182,7 +182,7 @@ impl Shared {
         let creation = job_context(&created)?;
         let known = [("creation_response", creation.clone())];
         let about = slice_of_job(slice, known);
-        let began = config.clock().now_utc();
+        let began = config.clock().now();
         let most = retriever.timeout(config)?;
         let mut looks = Looks::default();
         loop {
@@ -190,7 +190,7 @@ impl Shared {
                 self.abort_job(stream, retriever, &about);
                 return Ok(Ended::Skipped);
             }
-            let took = (config.clock().now_utc() - began).num_seconds();
+            let took = (config.clock().now() - began) / 1_000_000;
             let look = if took <= most {
                 let look = self.look_at_job(stream, retriever, &about);
                 if self.session.is_cancelled() {

@@ -59,13 +59,12 @@ impl Shared {
         if !node.selected || records.is_empty() {
             return;
         }
-        let before = self.stats[stream].records.add(records.len() as u64);
-        if let Some(limit) = self.options.limit {
-            let left = limit.saturating_sub(before);
-            records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-            if before + records.len() as u64 >= limit && node.children.is_empty() {
-                self.schedule.drop_stream(stream);
-            }
+        let wanted = self.options.limit.unwrap_or(u64::MAX);
+        let before = self.stats[stream].records.add_up_to(records.len(), wanted);
+        let left = wanted.saturating_sub(before);
+        records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        if before.saturating_add(records.len() as u64) >= wanted && node.children.is_empty() {
+            self.schedule.drop_stream(stream);
         }
         if self.options.probe {
             self.schedule.stop();

@@ -3,9 +3,9 @@
 use super::error::ReadError;
 use super::{Shared, StreamStats};
 use crate::component::ComponentError;
-use crate::component::authenticator::Session as _;
+use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::Tries;
-use crate::component::error_handler::{Action, Verdict};
+use crate::component::error_handler::{Action, Verdict, error_message};
 use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
@@ -76,6 +76,7 @@ impl Shared {
         let mut request = requester.request(slice, token, parts()?, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
+        let mut was_renewed = false;
         loop {
             let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
                 return Ok(Answer::Stopped);
@@ -83,6 +84,10 @@ impl Shared {
             stats.requests.add(1);
             tries.sent += 1;
             let outcome = self.send_once(stats, &request)?;
+            let authenticator = requester.authenticator().map(Authenticator::get);
+            if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
+                authenticator.answered(&request, response, session)?;
+            }
             let verdict = handler.judge(&request.url, outcome.as_ref(), &session.config)?;
             match verdict.action {
                 Action::Success => {
@@ -101,18 +106,26 @@ impl Shared {
                     return Ok(Answer::Split(verdict.message));
                 }
                 Action::Retry | Action::RateLimited => {}
+                Action::RefreshTokenThenRetry if was_renewed => {
+                    return Err(self.refused_again(&request, outcome.as_ref(), verdict, &tries));
+                }
                 Action::RefreshTokenThenRetry => {
-                    if let Some(authenticator) = requester.authenticator() {
-                        authenticator.get().refused(&request, session)?;
+                    if let Some(authenticator) = authenticator {
+                        was_renewed = authenticator.refused(&request, session)?;
                     }
                 }
                 Action::Fail | Action::ReducePageSize | Action::SplitRequestWindow => {
                     return Err(self.failure(&request, outcome.as_ref(), verdict, tries.sent));
                 }
             }
-            let Some(wait) =
+            let rotates = verdict.action == Action::RateLimited
+                && authenticator.is_some_and(|it| it.has_another(&request, session));
+            let wait = if rotates {
+                tries.rotating(handler, &verdict, &session.config)?
+            } else {
                 tries.next_wait(handler, outcome.as_ref(), &verdict, &session.config)?
-            else {
+            };
+            let Some(wait) = wait else {
                 return Err(self.exhausted(&request, outcome.as_ref(), verdict, &tries));
             };
             stats.retries.add(1);
@@ -123,7 +136,7 @@ impl Shared {
                 || outcome
                     .as_ref()
                     .is_ok_and(|response| response.status == 429);
-            if limited {
+            if limited && !rotates {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
@@ -160,16 +173,41 @@ impl Shared {
             Ok(response) => format!("the request was answered with status {}", response.status),
             Err(error) => error.to_string(),
         });
+        let answer = outcome.ok().and_then(|response| words(response, &said));
         ReadError {
-            request: Some(secrets.mask(&format!("{} {}", request.method, request.url))),
+            request: Some(format!(
+                "{} {}",
+                request.method,
+                secrets.mask_url(&request.url)
+            )),
             status: outcome.ok().map(|response| response.status),
             attempts,
             at: verdict.at,
+            answer,
             ..ReadError::new(
-                secrets.mask(&said),
+                said,
                 verdict.failure_type.unwrap_or(FailureType::SystemError),
             )
         }
+    }
+
+    /// The error of a request whose new access token is refused as the old one was.
+    ///
+    /// As airbyte-cdk 7.39.1, `http_client.py`: a token is renewed once for a request.
+    fn refused_again(
+        &self,
+        request: &Request,
+        outcome: Result<&Response, &TransportError>,
+        verdict: Verdict,
+        tries: &Tries,
+    ) -> ReadError {
+        let mut error = self.failure(request, outcome, verdict, tries.sent);
+        error.failure_type = FailureType::ConfigError;
+        error.message = format!(
+            "the API refuses the new access token too: {}",
+            error.message
+        );
+        error
     }
 
     /// The error of a request whose last try failed too.
@@ -188,6 +226,25 @@ impl Shared {
         error.message = format!("gave up after {} attempts: {}", tries.sent, error.message);
         error
     }
+}
+
+/// The longest part of an answer that is shown, in characters.
+const SHOWN: usize = 500;
+
+/// What the API says in an answer, on one line: its error message, else its body as it is. Nothing
+/// when `said` quotes it already.
+fn words(response: &Response, said: &str) -> Option<Box<str>> {
+    let words = error_message(response).filter(|words| !words.trim().is_empty());
+    let words = words.unwrap_or_else(|| String::from_utf8_lossy(&response.body).into_owned());
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let words = words.join(" ");
+    if words.is_empty() || said.contains(&words) {
+        return None;
+    }
+    Some(match words.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()).into(),
+        None => words.into(),
+    })
 }
 
 /// Why a response was ignored, in the manifest's words where it has some.

@@ -212,6 +212,9 @@ impl Shared {
     fn came(&self, read: &PartitionRead, mut response: Response) -> Came<'_> {
         let node = &self.plan.nodes[read.stream];
         let page = node.retriever().decode(std::mem::take(&mut response.body));
+        if let Some(warning) = &page.warning {
+            self.stats[read.stream].note(warning.clone());
+        }
         let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
         let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
         Came {

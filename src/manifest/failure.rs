@@ -6,8 +6,9 @@ use serde::de;
 
 use super::error::Error;
 use super::frame::Frame;
-use super::lint::did_you_mean;
+use super::lint::{did_you_mean, nearest};
 use super::located::Aside;
+use super::node::Map;
 use super::place::{Place, Via};
 
 /// Boxed, since every step of decoding returns it.
@@ -38,6 +39,8 @@ struct Spot {
     id: String,
     /// The type of the component, if it is one.
     component: Option<String>,
+    /// A key that stands there and is spelt nearly as the field that is missing.
+    near: Option<String>,
 }
 
 impl Failure {
@@ -57,12 +60,17 @@ impl Failure {
     /// The same, for a place that is not the value's own.
     pub(super) fn at(mut self, frame: &Frame<'_>, at: &Place) -> Failure {
         if self.0.spot.is_none() {
+            let keys = frame.node.as_map().into_iter().flat_map(Map::keys);
+            let near = (self.missing())
+                .and_then(|field| nearest(field, keys.map(AsRef::as_ref)))
+                .map(str::to_owned);
             self.0.spot = Some(Spot {
                 at: at.clone(),
                 via: frame.via.clone(),
                 path: frame.path(),
                 id: frame.id(),
                 component: frame.node.type_name().map(str::to_owned),
+                near,
             });
         }
         self
@@ -88,10 +96,14 @@ impl Failure {
         let message = match kind {
             Kind::Message(message) => message,
             Kind::Known(errors) => return errors,
-            Kind::Missing(field) => match component {
-                Some(component) => format!("missing field `{field}` of `{component}`"),
-                None => format!("missing field `{field}`"),
-            },
+            Kind::Missing(field) => {
+                let near = spot.as_ref().and_then(|spot| spot.near.as_deref());
+                help = near.map(|near| format!("there is `{near}`; did you mean `{field}`?"));
+                match component {
+                    Some(component) => format!("missing field `{field}` of `{component}`"),
+                    None => format!("missing field `{field}`"),
+                }
+            }
             Kind::Variant(found, expected) => {
                 help = did_you_mean(&found, expected.iter().copied());
                 let what = if component.is_some() { "type" } else { "value" };

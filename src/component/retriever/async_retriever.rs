@@ -11,7 +11,10 @@ use super::SimpleRetriever;
 use crate::component::ComponentError;
 use crate::component::decoder::{Decoder, Page};
 use crate::component::error_handler::Action;
-use crate::component::extractor::{Extracting, Extractor};
+use crate::component::extractor::{
+    CombinedExtractor, DpathExtractor, Extracting, Extractor, JsonPathExtractor,
+    ResponseToFileExtractor,
+};
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
 use crate::component::partition_router::PartitionRouter;
@@ -75,6 +78,32 @@ pub struct AsyncJobStatusMap {
     skipped: Option<Vec<String>>,
 }
 
+/// Where the records are in a download.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(tag = "type")]
+enum DownloadExtractor {
+    /// At a path of keys.
+    DpathExtractor(DpathExtractor),
+    /// Found by several extractors.
+    CombinedExtractor(CombinedExtractor),
+    /// Found by a JSONPath.
+    JsonPathExtractor(JsonPathExtractor),
+    /// In a CSV file; no decoder reads it.
+    ResponseToFileExtractor(ResponseToFileExtractor),
+}
+
+impl DownloadExtractor {
+    /// How records are found in a page, and the file that the page is made of, if it is one.
+    fn split(self) -> (Extractor, Option<ResponseToFileExtractor>) {
+        match self {
+            Self::DpathExtractor(extractor) => (Extractor::DpathExtractor(extractor), None),
+            Self::CombinedExtractor(extractor) => (Extractor::CombinedExtractor(extractor), None),
+            Self::JsonPathExtractor(extractor) => (Extractor::JsonPathExtractor(extractor), None),
+            Self::ResponseToFileExtractor(file) => (Extractor::default(), Some(file)),
+        }
+    }
+}
+
 /// What a job has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
@@ -106,7 +135,7 @@ struct Written {
     download_target_extractor: Option<Extractor>,
     /// Where the records are in a download. Unset: the body is the record, or a list of them.
     #[serde(default)]
-    download_extractor: Option<Extractor>,
+    download_extractor: Option<DownloadExtractor>,
     /// Creates a job.
     creation_requester: Requester,
     /// Asks how a job stands.
@@ -146,11 +175,13 @@ struct Written {
 
 impl From<Written> for AsyncRetriever {
     fn from(written: Written) -> Self {
-        let extractor = written.download_extractor.unwrap_or_default();
+        let extractor = written.download_extractor.map(DownloadExtractor::split);
+        let (extractor, file) = extractor.unwrap_or_default();
         Self {
             download: SimpleRetriever::of_download(
                 written.download_requester,
                 written.download_decoder,
+                file,
                 written.record_selector.with_extractor(extractor),
                 written.download_paginator,
                 written.partition_router,
@@ -419,6 +450,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::component::fragment::from_yaml;
     use crate::http::Headers;
+    use crate::message::Text;
 
     const YAML: &str = "
 status_mapping: {running: [run], completed: [done], failed: ['3'], timeout: [late]}
@@ -473,6 +505,24 @@ polling_job_timeout: '{{ config.minutes }}'
             [{type: HttpResponseFilter, http_codes: [413], action: SPLIT_REQUEST_WINDOW}]}}";
         let action = told(&format!("abort_requester: {handler}\n"), "", "");
         assert!(action.unwrap_err().contains("`SPLIT_REQUEST_WINDOW`"));
+    }
+
+    #[test]
+    fn a_download_may_be_a_file() {
+        let retriever: AsyncRetriever = from_yaml(&format!(
+            "{YAML}download_extractor: {{type: ResponseToFileExtractor}}\n"
+        ));
+        let page = retriever.download().decode(b"id,at\n1,\n2,x\n".to_vec());
+        let values: Vec<Value> = page.documents().iter().map(Text::value).collect();
+        assert_eq!(
+            values,
+            [
+                json!({"id": "1", "at": null}),
+                json!({"id": "2", "at": "x"})
+            ]
+        );
+        let broken = retriever.download().decode(b"id\n1,2\n".to_vec()).broken;
+        assert!(broken.unwrap().contains("line 2"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{PageSizeReduction, PaginationReset, RequestWindowSplitting};
 use crate::component::ComponentError;
 use crate::component::cursor::Cursor;
 use crate::component::decoder::{Decoder, Page};
+use crate::component::extractor::ResponseToFileExtractor;
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
 use crate::component::partition_router::{
@@ -54,6 +55,9 @@ pub struct SimpleRetriever {
     /// Whether the partition is put into no request: a job is made for it.
     #[serde(skip)]
     is_download: bool,
+    /// The file that a download is.
+    #[serde(skip)]
+    file: Option<ResponseToFileExtractor>,
 }
 
 impl SimpleRetriever {
@@ -61,6 +65,7 @@ impl SimpleRetriever {
     pub(super) fn of_download(
         requester: Requester,
         decoder: Option<Decoder>,
+        file: Option<ResponseToFileExtractor>,
         record_selector: RecordSelector,
         paginator: Option<Paginator>,
         partition_router: Option<OneOrMany<PartitionRouter>>,
@@ -76,6 +81,7 @@ impl SimpleRetriever {
             page_size_reduction: None,
             request_window_splitting: None,
             is_download: true,
+            file,
         }
     }
 
@@ -187,6 +193,9 @@ impl SimpleRetriever {
     /// Reads the body of a response.
     #[must_use]
     pub fn decode(&self, body: Vec<u8>) -> Page {
+        if let Some(file) = &self.file {
+            return file.page(body);
+        }
         let depth = self.record_selector.depth();
         match &self.decoder {
             Some(decoder) => decoder.decode(body, depth),
