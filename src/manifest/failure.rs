@@ -8,6 +8,7 @@ use super::error::Error;
 use super::frame::Frame;
 use super::lint::did_you_mean;
 use super::located::Aside;
+use super::node::Node;
 use super::place::{Place, Via};
 
 /// Boxed, since every step of decoding returns it.
@@ -38,6 +39,14 @@ struct Spot {
     id: String,
     /// The type of the component, if it is one.
     component: Option<String>,
+    /// The Python class that the component names, and where.
+    class: Option<(String, Place)>,
+}
+
+/// The `class_name` of a component.
+fn class_of(node: &Node) -> Option<(String, Place)> {
+    let class = node.get("class_name")?;
+    Some((class.as_str()?.to_owned(), class.at.clone()))
 }
 
 impl Failure {
@@ -63,6 +72,7 @@ impl Failure {
                 path: frame.path(),
                 id: frame.id(),
                 component: frame.node.type_name().map(str::to_owned),
+                class: class_of(frame.node),
             });
         }
         self
@@ -82,7 +92,8 @@ impl Failure {
     }
 
     pub(super) fn into_errors(self, fallback: &Place) -> Vec<Error> {
-        let Inner { kind, spot } = *self.0;
+        let Inner { kind, mut spot } = *self.0;
+        let class = spot.as_mut().and_then(|spot| spot.class.take());
         let mut help = None;
         let component = spot.as_ref().and_then(|spot| spot.component.as_deref());
         let message = match kind {
@@ -92,6 +103,13 @@ impl Failure {
                 Some(component) => format!("missing field `{field}` of `{component}`"),
                 None => format!("missing field `{field}`"),
             },
+            Kind::Variant(_, expected) if let Some((class, at)) = class => {
+                if let Some(spot) = &mut spot {
+                    spot.at = at;
+                }
+                help = Some(format!("write it as {}", one_of(expected)));
+                format!("the class `{class}` is Python, which lowcode does not run")
+            }
             Kind::Variant(found, expected) => {
                 help = did_you_mean(&found, expected.iter().copied());
                 let what = if component.is_some() { "type" } else { "value" };
