@@ -58,7 +58,7 @@ pub(super) fn open(
     let rules = normalize::rules(&source)?;
     normalize::apply(&rules, &mut source, verb)?;
     source.validate()?;
-    let declared: DeclarativeSource = manifest::decode(source.manifest.root())
+    let declared = DeclarativeSource::of(&source.manifest)
         .map_err(|errors| wrong_manifest(errors, &source.manifest))?;
     let values = Value::Object(source.settings.config.clone());
     let config = Config::new(values, Arc::clone(&source.settings.clock));

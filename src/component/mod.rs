@@ -8,6 +8,7 @@ pub mod authenticator;
 pub mod backoff;
 pub mod config;
 pub mod cursor;
+pub mod custom;
 pub mod decoder;
 pub mod dpath;
 mod error;
