@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Clock {
     /// Microseconds since the Unix epoch at which the clock stands; `i64::MIN` when it runs.
     fixed: AtomicI64,
+    /// Where it was made to stand.
+    stood: Option<Micros>,
     /// What a wait is multiplied by; 0 makes every wait take no time.
     scale: f64,
     /// Microseconds of all waits asked for, before scaling.
@@ -33,6 +35,7 @@ impl Clock {
     pub fn new(fixed: Option<Micros>, scale: f64) -> Self {
         Self {
             fixed: AtomicI64::new(fixed.unwrap_or(i64::MIN)),
+            stood: fixed,
             scale,
             waited: AtomicU64::new(0),
         }
@@ -53,7 +56,15 @@ impl Clock {
         self.fixed.load(Ordering::Relaxed) != i64::MIN
     }
 
-    /// Now, as templates format it.
+    /// Now, as templates see it. A clock that was made to stand stands for them, also where waits have
+    /// moved it on: what they write into records and requests must not depend on the waits.
+    #[must_use]
+    pub fn template_now(&self) -> chrono::DateTime<chrono::Utc> {
+        let now = self.stood.unwrap_or_else(|| self.now());
+        chrono::DateTime::from_timestamp_micros(now).unwrap_or_default()
+    }
+
+    /// Now, as a date.
     #[must_use]
     pub fn now_utc(&self) -> chrono::DateTime<chrono::Utc> {
         chrono::DateTime::from_timestamp_micros(self.now()).unwrap_or_default()
@@ -125,6 +136,7 @@ mod tests {
         assert_eq!(clock.now(), 1_000_000);
         clock.pause(Duration::from_secs(3600));
         assert_eq!(clock.now(), 3_601_000_000);
+        assert_eq!(clock.template_now().timestamp(), 1);
         assert_eq!(clock.waited(), Duration::from_secs(3600));
     }
 }

@@ -68,7 +68,7 @@ pub(crate) struct Machine<'a> {
 impl Machine<'_> {
     /// Now, in UTC.
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.names.config().clock().now_utc()
+        self.names.config().clock().template_now()
     }
 
     /// What `run` writes, instead of writing it.
