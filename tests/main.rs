@@ -8,6 +8,7 @@ mod asana_oas;
 mod asana_run;
 mod asana_server;
 mod cli;
+mod conformance;
 mod embedding;
 mod layers;
 mod manifests;

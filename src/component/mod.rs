@@ -28,6 +28,8 @@ pub mod schema_loader;
 pub mod source;
 pub mod stream;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 pub(crate) mod testing;
 pub mod transformation;
 

@@ -78,6 +78,9 @@ fn commands(case: &CasePath, runner: &Runner, result: &mut CaseResult) -> anyhow
     };
     let archive = case.folder.join("http.har");
     let now = expected["now"].as_str().unwrap_or_default();
+    let is_read = expected["read"].is_object();
+    // Requests of no command in particular: those that no command has made.
+    let mut unclaimed: Option<Vec<String>> = None;
     for (verb, key) in COMMANDS {
         let Some(want) = expected.get(key).filter(|want| !want.is_null()) else {
             continue;
@@ -97,9 +100,17 @@ fn commands(case: &CasePath, runner: &Runner, result: &mut CaseResult) -> anyhow
             result.problems.extend(judge::control(verb, want, &ran));
         }
         if verb != "spec" {
-            let held = Archive::load(&archive)?
-                .of_command(verb)
-                .hold(&ran.requests);
+            let held = Archive::load(&archive)?.of_command(verb);
+            let mut held = held.hold(&ran.requests);
+            let mut left = std::mem::take(&mut held.unclaimed);
+            if is_read {
+                // They were recorded of the read; other commands may make them, too.
+                let of_read = left.drain(..).filter(|_| verb == "read");
+                held.missing.extend(of_read);
+            } else if let Some(before) = &unclaimed {
+                left.retain(|request| before.contains(request));
+            }
+            unclaimed = Some(left);
             result.made += held.made;
             result.recorded += held.recorded;
             requests(verb, held, &mut result.problems);
@@ -109,6 +120,11 @@ fn commands(case: &CasePath, runner: &Runner, result: &mut CaseResult) -> anyhow
             result.problems.insert(before, (kind, broke.clone()));
         }
         tell_stderr(verb, &ran, before, result);
+    }
+    for request in unclaimed.into_iter().flatten().take(TOLD) {
+        result
+            .problems
+            .push(("request.missing".to_owned(), request));
     }
     Ok(())
 }

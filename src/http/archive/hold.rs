@@ -11,8 +11,10 @@ use crate::http::{Headers, Request};
 pub struct Held {
     /// Requests that the archive does not have, each with the nearest that it has.
     pub extra: Vec<String>,
-    /// Requests of the archive that were not made.
+    /// Requests of the command that were not made.
     pub missing: Vec<String>,
+    /// Requests of no page that were not made: another command may have made them.
+    pub unclaimed: Vec<String>,
     /// Header fields of recorded requests that were not sent, or with another value.
     pub headers: Vec<String>,
     /// Requests that were made, repeats counted.
@@ -66,7 +68,10 @@ impl Archive {
                 .first()
                 .and_then(|&at| self.exchanges.get(at));
             if let Some(exchange) = first.filter(|_| !seen) {
-                held.missing.push(exchange.canon.show());
+                match exchange.page {
+                    Some(_) => held.missing.push(exchange.canon.show()),
+                    None => held.unclaimed.push(exchange.canon.show()),
+                }
             }
         }
         held
@@ -95,7 +100,7 @@ impl Archive {
     }
 }
 
-/// Is the recorded field among those sent, or one that Python's `requests` adds by itself?
+/// Is the recorded field among those sent, or one that the reference's client adds by itself?
 fn is_sent(name: &str, value: &str, sent: &Headers) -> bool {
     let essence = |value: &str| match name.eq_ignore_ascii_case("content-type") {
         true => {
@@ -115,6 +120,8 @@ fn is_of_the_transport(name: &str, value: &str) -> bool {
         "accept" => value == "*/*",
         "accept-encoding" => value == "gzip, deflate",
         "connection" => value == "keep-alive",
+        // Of a body whose kind nobody told.
+        "content-type" => value == "application/octet-stream",
         "user-agent" => value.starts_with("python-requests/"),
         _ => false,
     }
@@ -183,10 +190,10 @@ mod tests {
     fn exchanges_of_no_page_answer_every_command() {
         let recorded = json!([entry(None, "https://h/a", &[])]);
         for command in ["check", "read"] {
-            let held = archive(&recorded)
-                .of_command(command)
-                .hold(&[get("https://h/a", &[])]);
-            assert_eq!((held.extra.len(), held.missing.len()), (0, 0));
+            let archive = archive(&recorded).of_command(command);
+            assert_eq!(archive.hold(&[get("https://h/a", &[])]).extra, [""; 0]);
+            let held = archive.hold(&[]);
+            assert_eq!((held.missing.len(), held.unclaimed.len()), (0, 1));
         }
     }
 
