@@ -10,6 +10,7 @@ mod asana_server;
 mod cli;
 mod conformance;
 mod embedding;
+mod errors;
 mod layers;
 mod manifests;
 mod readme;
