@@ -12,6 +12,7 @@ use crate::component::partition_router::ParentStreamConfig;
 use crate::message::Data;
 use crate::plan::StreamNode;
 use crate::template::Gap;
+use serde_json::Value;
 
 /// Bytes of a body that are kept for the case that it cannot be read: more than is shown, so that no
 /// credential is cut in two before it is masked.
@@ -79,9 +80,12 @@ impl Shared {
         around: &Around<'_>,
         head: &[u8],
     ) {
-        let (kind, begins) = self.body(around, head);
-        let note = format!("passed over: {warning} (it is {kind}, and begins {begins})");
-        self.stats[stream].note(self.masked(note));
+        self.stats[stream].note_all("unread", 1, || {
+            let (kind, begins) = self.body(around, head);
+            self.masked(format!(
+                "passed over: {warning} (it is {kind}, and begins {begins})"
+            ))
+        });
     }
 
     /// The error of a body that could not be read to its end, with the beginning of it.
@@ -119,18 +123,21 @@ impl Shared {
         sample: &Data,
         count: u64,
     ) {
-        let key = parent.parent_key();
-        let at = key.at().map(|at| format!(" at {at}")).unwrap_or_default();
-        let keys: Vec<String> = match sample.to_value() {
-            serde_json::Value::Object(fields) => fields.into_iter().map(|(key, _)| key).collect(),
-            _ => Vec::new(),
-        };
-        let gap = Gap::new(key.source().to_owned(), &keys, None);
-        let note = format!(
-            "record without the key `{}`, by which `{}` is read (`parent_key`{at}); it has {}",
-            gap.path, child.name, gap.keys
-        );
-        self.stats[stream].note_all(self.masked(note), count);
+        let name = &child.name;
+        self.stats[stream].note_all(&format!("keyless {name}"), count, || {
+            let key = parent.parent_key();
+            let keys: Vec<String> = match sample.to_value() {
+                Value::Object(fields) => fields.into_iter().map(|(key, _)| key).collect(),
+                _ => Vec::new(),
+            };
+            let gap = Gap::new(key.source().to_owned(), &keys, key.at().cloned());
+            self.masked(format!(
+                "record without the key `{}`, by which `{name}` is read (`parent_key`{}); it has {}",
+                gap.path,
+                gap.place(),
+                gap.keys
+            ))
+        });
     }
 
     /// What a stream's read left out, at its end: the first are worth a warning.

@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+/// Reasons that are kept apart, at most: an API may give another one each time.
+const KINDS: usize = 20;
+/// The kind of all that come after; it sorts behind every text.
+const OTHERS: &str = "\u{10ffff}";
+
 /// Counters of one stream. Every number only grows.
 #[derive(Debug, Default)]
 pub struct StreamStats {
@@ -30,7 +35,7 @@ pub struct StreamStats {
     pub failed: Counter,
     /// Microseconds of waits between tries, before `--wait-scale`.
     pub waited: Counter,
-    notes: Mutex<BTreeMap<String, u64>>,
+    notes: Mutex<BTreeMap<String, (String, u64)>>,
     /// The path of the extractor.
     pub(super) records_path: Watch,
     /// The path of the next page's token.
@@ -94,23 +99,27 @@ impl Counter {
 impl StreamStats {
     /// Notes that something was left out, and why; equal reasons are counted.
     pub(super) fn note(&self, reason: String) {
-        self.note_all(reason, 1);
+        self.note_all(&reason, 1, || reason.clone());
     }
 
-    /// Notes that so many things were left out, and why.
-    pub(super) fn note_all(&self, reason: String, count: u64) {
+    /// Notes that so many things of a kind were left out; the words are those of the first time.
+    pub(super) fn note_all(&self, kind: &str, count: u64, words: impl FnOnce() -> String) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        *notes.entry(reason).or_default() += count;
+        if let Some((_, counted)) = notes.get_mut(kind) {
+            *counted += count;
+        } else if notes.len() < KINDS {
+            notes.insert(kind.to_owned(), (words(), count));
+        } else {
+            let others = || ("others, for other reasons".to_owned(), 0);
+            notes.entry(OTHERS.to_owned()).or_insert_with(others).1 += count;
+        }
     }
 
     /// What was left out: each reason, and how often.
     #[must_use]
     pub fn notes(&self) -> Vec<(String, u64)> {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes
-            .iter()
-            .map(|(reason, count)| (reason.clone(), *count))
-            .collect()
+        notes.values().cloned().collect()
     }
 
     /// Time of all waits between tries.
