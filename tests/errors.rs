@@ -231,7 +231,7 @@ fn what_hits_several_streams_is_told_once() {
       = status: 401
       = answer: who are you?
       = help: check the credentials in the config: the authenticator at manifest.yaml:8:20 sends them
-    error: `users`, `teams`, `tags` and 2 other streams failed as `items` did: HTTP Status Code: 401. Error: Unauthorized. Please ensure you are authenticated correctly.
+    error: `users`, `teams`, `tags` and 2 other streams failed as `items` did: HTTP Status Code: 401. Error: Unauthorized. Please ensure you are authenticated correctly. (who are you?)
     ");
 }
 
@@ -287,7 +287,7 @@ fn a_partition_that_is_not_there() {
       = answer: nothing here
       = slice: {"letter":"b"}
       = help: the API knows who asks, and does not permit this: check the permissions of the credentials that the authenticator at manifest.yaml:8:20 sends
-    error: another slice of `items` failed likewise: HTTP Status Code: 403. Error: Forbidden. You don't have permission to access this resource.
+    error: another slice of `items` failed likewise: HTTP Status Code: 403. Error: Forbidden. You don't have permission to access this resource. (nothing here)
     "#);
 }
 
@@ -372,7 +372,7 @@ fn a_check_and_a_read_are_as_clear() {
       = answer: go away, ***
       = help: check the credentials in the config: the authenticator at manifest.yaml:8:20 sends them
     ");
-    insta::assert_snapshot!(check.lines()[0]["connectionStatus"]["message"].as_str().unwrap(), @"stream `items`: HTTP Status Code: 401. Error: Unauthorized. Please ensure you are authenticated correctly.");
+    insta::assert_snapshot!(check.lines()[0]["connectionStatus"]["message"].as_str().unwrap(), @"stream `items`: HTTP Status Code: 401. Error: Unauthorized. Please ensure you are authenticated correctly. (go away, ***)");
 
     let manifest = HEAD.to_owned() + &items().concat();
     let read = |path: &str, answers: &[Answer]| {
@@ -396,7 +396,7 @@ fn a_check_and_a_read_are_as_clear() {
         .find(|trace| trace["trace"]["type"] == "ERROR")
         .unwrap();
     let error = &error["trace"]["error"];
-    insta::assert_snapshot!(error["message"].as_str().unwrap(), @"HTTP Status Code: 401. Error: Unauthorized. Please ensure you are authenticated correctly.");
+    insta::assert_snapshot!(error["message"].as_str().unwrap(), @"HTTP Status Code: 401. Error: Unauthorized. Please ensure you are authenticated correctly. (go away, ***)");
     insta::assert_snapshot!(error["internal_message"].as_str().unwrap(), @r"
     HTTP Status Code: 401. Error: Unauthorized. Please ensure you are authenticated correctly.
       = request: GET https://api.example.com/items

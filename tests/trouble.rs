@@ -410,7 +410,12 @@ fn what_the_api_says_is_told_without_the_credentials() {
       = answer: *** may not see this
     ");
     let check = run().args(["check"]).run().exits(1);
-    insta::assert_snapshot!(check.stderr, @"check failed: stream `items`: HTTP Status Code: 400. Error: Bad request. Please check your request parameters. (*** may not see this)");
+    insta::assert_snapshot!(check.stderr, @r"
+    check failed: stream `items`: HTTP Status Code: 400. Error: Bad request. Please check your request parameters.
+      = request: GET https://***@api.example.com/items
+      = status: 400
+      = answer: *** may not see this
+    ");
     let catalog = json!({"streams": [{"stream": {"name": "items", "json_schema": {}},
         "sync_mode": "full_refresh", "destination_sync_mode": "append"}]});
     let read = run().catalog(&catalog).args(["read"]).run().exits(1);
@@ -426,7 +431,7 @@ fn a_body_that_is_no_json_is_told() {
     let url = "https://api.example.com/items";
     let run = Run::new().manifest(SMALL).args(["run"]);
     let run = run.har(&answering(url, 200, "<html>")).run().success();
-    let note = "items: 1 × the body is not JSON: ";
+    let note = "items: 1 × passed over: the body is not JSON: ";
     assert!(run.stderr.contains(note), "{}", run.stderr);
 }
 
@@ -459,11 +464,12 @@ fn a_mistake_that_only_the_config_shows_is_drawn_too() {
     );
     let run = Run::new().manifest(&manifest).args(["run"]).run().exits(2);
     insta::assert_snapshot!(run.stderr, @r#"
-    error: `range` is not in scope at offset 3 in template `{{ range(3) }}`
-      --> manifest.yaml:16:61
+    error: `range` is not in scope
+      --> manifest.yaml:16:65
        |
     16 |       partition_router: {type: ListPartitionRouter, values: "{{ range(3) }}", cursor_field: n}
-       |                                                             ^^^^^^^^^^^^^^^^
+       |                                                                 ^^^^^
+       = may read: `config`, `parameters`
        = used by stream `items`
     "#);
 }
