@@ -361,3 +361,107 @@ fn a_full_disk_under_an_archive_and_under_the_output() {
         "it is seen before the first request"
     );
 }
+
+/// An archive with one answer to `url`.
+fn answering(url: &str, status: u16, body: &str) -> Value {
+    let entry = json!({
+        "request": {"method": "GET", "url": url, "headers": []},
+        "response": {"status": status, "headers": [],
+            "content": {"mimeType": "application/json", "text": body}},
+    });
+    json!({"log": {"version": "1.2", "creator": {"name": "x", "version": "1"}, "entries": [entry]}})
+}
+
+#[test]
+fn what_the_api_says_is_told_without_the_credentials() {
+    let secret = "open-sesame-42";
+    let manifest = with(
+        "https://api.example.com",
+        "https://someone:{{ config['pass'] }}@api.example.com",
+    ) + "spec: {type: Spec, connection_specification: {properties: {pass: {type: string, airbyte_secret: true}}}}\n";
+    let body = json!({"message": format!("{secret} may not\n see this")}).to_string();
+    let run = || {
+        Run::new()
+            .manifest(&manifest)
+            .config(&json!({"pass": secret}))
+            .har(&answering("https://***@api.example.com/items", 400, &body))
+    };
+    let failed = run().args(["run"]).run().exits(1);
+    insta::assert_snapshot!(told(&failed), @r"
+    error: stream `items`: HTTP Status Code: 400. Error: Bad request. Please check your request parameters.
+      = request: GET https://***@api.example.com/items
+      = status: 400
+      = answer: *** may not see this
+    ");
+    let check = run().args(["check"]).run().exits(1);
+    insta::assert_snapshot!(check.stderr, @"check failed: stream `items`: HTTP Status Code: 400. Error: Bad request. Please check your request parameters. (*** may not see this)");
+    let catalog = json!({"streams": [{"stream": {"name": "items", "json_schema": {}},
+        "sync_mode": "full_refresh", "destination_sync_mode": "append"}]});
+    let read = run().catalog(&catalog).args(["read"]).run().exits(1);
+    assert!(read.stdout.contains("may not see this"), "{}", read.stdout);
+    for output in [failed, check, read] {
+        let all = output.stdout + &output.stderr;
+        assert!(!all.contains(secret), "{all}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_json_is_told() {
+    let url = "https://api.example.com/items";
+    let run = Run::new().manifest(SMALL).args(["run"]);
+    let run = run.har(&answering(url, 200, "<html>")).run().success();
+    let note = "items: 1 × the body is not JSON: ";
+    assert!(run.stderr.contains(note), "{}", run.stderr);
+}
+
+#[test]
+fn suspicious_things_are_told_and_the_run_goes_on() {
+    let manifest = with("path: /items", "path: /nothing\n        path: /items");
+    let run = Run::new().manifest(&manifest).args(["run"]);
+    let url = "https://api.example.com/items";
+    let run = run
+        .har(&answering(url, 200, r#"{"data": [{"id": 1}]}"#))
+        .run()
+        .success();
+    assert_eq!(run.records("items"), [json!({"id": 1})]);
+    insta::assert_snapshot!(told(&run), @r"
+    warning: the key `path` is there twice, the last one counts
+      --> manifest.yaml:13:9
+       |
+    13 |         path: /items
+       |         ^^^^
+       = help: the first one stands at manifest.yaml:12:9
+    ");
+}
+
+#[test]
+fn a_mistake_that_only_the_config_shows_is_drawn_too() {
+    let manifest = SMALL.replacen(
+        "      paginator:",
+        "      partition_router: {type: ListPartitionRouter, values: \"{{ range(3) }}\", cursor_field: n}\n      paginator:",
+        1,
+    );
+    let run = Run::new().manifest(&manifest).args(["run"]).run().exits(2);
+    insta::assert_snapshot!(run.stderr, @r#"
+    error: `range` is not in scope at offset 3 in template `{{ range(3) }}`
+      --> manifest.yaml:16:61
+       |
+    16 |       partition_router: {type: ListPartitionRouter, values: "{{ range(3) }}", cursor_field: n}
+       |                                                             ^^^^^^^^^^^^^^^^
+       = used by stream `items`
+    "#);
+}
+
+#[test]
+fn a_mistyped_field_is_told_beside_the_one_that_is_missing() {
+    insta::assert_snapshot!(refused(&with("field_path: [data]", "field_pth: [data]")), @r"
+    error: missing field `field_path` of `DpathExtractor`
+      --> manifest.yaml:15:20
+       |
+    15 |         extractor: {type: DpathExtractor, field_pth: [data]}
+       |                    ^
+       = in: streams[0].retriever.record_selector.extractor (DpathExtractor)
+       = used by stream `items`
+       = help: there is `field_pth`; did you mean `field_path`?
+    ");
+}

@@ -5,6 +5,7 @@
 
 mod check;
 mod config;
+mod config_file;
 mod conformance;
 mod discover;
 mod error;
@@ -24,6 +25,7 @@ mod source;
 mod spec;
 mod trace;
 mod validate_config;
+mod yaml_edit;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -10,10 +10,11 @@ use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
-use super::settings::variable;
+use super::settings::{files_directory, variable};
 use super::signals;
 use crate::clock::{Clock, monotonic};
 use crate::engine::{self, Options, StreamOutcome};
+use crate::manifest;
 use crate::message::Message;
 use crate::output::{JsonlOutput, Output as _};
 
@@ -44,13 +45,7 @@ pub(super) struct Flags {
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(
-        &flags.source,
-        &flags.archive,
-        &flags.threads,
-        "read",
-        cancel,
-    )?;
+    let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
     let names = offer.names();
@@ -61,8 +56,12 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     {
         let broken: Vec<Broken> = offer.broken.iter().cloned().map(Broken::from).collect();
         opened.tell(&broken);
-        return Err(Failure::wrong(format!("there is no stream `{unknown}`"))
-            .hint(format!("the manifest's streams are: {}", names.join(", "))));
+        let near = manifest::nearest(unknown, names.iter().copied());
+        let near = near.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        return Err(
+            Failure::wrong(format!("there is no stream `{unknown}`{near}"))
+                .hint(format!("the manifest's streams are: {}", names.join(", "))),
+        );
     }
     let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
     let Planned { plan, broken } = opened.plan(offer, &wanted);
@@ -72,6 +71,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         jobs: opened.declared.jobs(&opened.config),
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
+        files: files_directory(),
         ..Options::default()
     };
     let began = monotonic();
@@ -93,16 +93,15 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let recorded = opened.finish();
     let outcome = result?;
     finished?;
-    recorded?;
-    if outcome.streams.is_empty() {
-        return Ok(ending(&outcome, &broken));
+    if !outcome.streams.is_empty() {
+        let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
+        report::print(
+            &reports(&outcome, &broken, &opened.source.settings.clock),
+            began.elapsed().as_secs_f64(),
+            columns,
+        );
     }
-    let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
-    report::print(
-        &reports(&outcome, &broken, &opened.source.settings.clock),
-        began.elapsed().as_secs_f64(),
-        columns,
-    );
+    recorded?;
     Ok(ending(&outcome, &broken))
 }
 
@@ -152,7 +151,10 @@ fn reports(outcome: &engine::Outcome, broken: &[Broken], clock: &Clock) -> Vec<S
     let mut reports: Vec<StreamReport> =
         streams.map(|stream| stream_report(stream, clock)).collect();
     reports.extend(broken.iter().map(|stream| StreamReport {
-        name: stream.name.clone(),
+        name: match stream.name.as_str() {
+            "" => "(without a name)".to_owned(),
+            name => name.to_owned(),
+        },
         status: "not readable".to_owned(),
         ..StreamReport::default()
     }));

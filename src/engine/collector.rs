@@ -3,6 +3,7 @@
 use super::checkpoint::Checkpoints;
 use super::{Event, ReadError, Shared, StreamOutcome};
 use crate::clock::monotonic;
+use crate::component::authenticator::Session as _;
 use crate::message::{Data, Failure, Level, Log, Message, StreamState, StreamStatus};
 use serde_json::{Map, Value};
 use std::io;
@@ -84,10 +85,13 @@ impl<'a> Collector<'a> {
         {
             self.take(event)?;
         }
+        for (stream, began) in self.streams.iter_mut().zip(&self.began) {
+            if let Some(began) = began.filter(|_| !stream.finished) {
+                stream.elapsed = began.elapsed();
+            }
+        }
         if !self.is_done() && !self.shared.session.is_cancelled() {
-            self.broken(&ReadError::system(
-                "internal error: the workers ended early",
-            ))?;
+            self.broken(ReadError::system("internal error: the workers ended early"))?;
         }
         Ok(())
     }
@@ -109,9 +113,12 @@ impl<'a> Collector<'a> {
     }
 
     fn take(&mut self, event: Event) -> io::Result<()> {
-        if let Some(config) = self.shared.session.take_changed_config() {
-            let config = Arc::new(config);
-            (self.emit)(Message::Control { config })?;
+        // A read whose records are kept has nobody who would hand a message on.
+        if self.shared.options.kept.is_none() {
+            for config in self.shared.session.take_changed_configs() {
+                let config = Arc::new(config);
+                (self.emit)(Message::Control { config })?;
+            }
         }
         match event {
             Event::Started { stream } => self.started(stream),
@@ -135,7 +142,7 @@ impl<'a> Collector<'a> {
             },
             Event::Failed { stream, error } => self.failed(stream, error),
             Event::Finished { streams } => self.finished(streams),
-            Event::Broken { error } => self.broken(&error),
+            Event::Broken { error } => self.broken(error),
         }
     }
 
@@ -144,7 +151,6 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         self.began[stream] = Some(monotonic());
-        self.log(stream, Level::Info, "reading begins")?;
         self.status(stream, StreamStatus::Started)
     }
 
@@ -158,13 +164,14 @@ impl<'a> Collector<'a> {
     }
 
     /// The run cannot go on: all streams that have not finished fail.
-    fn broken(&mut self, error: &ReadError) -> io::Result<()> {
+    fn broken(&mut self, error: ReadError) -> io::Result<()> {
+        let error = error.masked(self.shared.session.secrets());
         let open = (0..self.streams.len()).filter(|&stream| !self.streams[stream].finished);
         let open: Vec<usize> = open.collect();
         for &stream in &open {
             let outcome = &mut self.streams[stream];
             if outcome.selected {
-                (self.emit)(Message::Failure(failure(outcome, error)))?;
+                (self.emit)(Message::Failure(failure(outcome, &error)))?;
             }
             outcome.errors.push(error.clone());
         }
@@ -173,6 +180,7 @@ impl<'a> Collector<'a> {
 
     /// A stream's failure is also that of the streams below it: partitions of theirs are missing.
     fn failed(&mut self, stream: usize, error: ReadError) -> io::Result<()> {
+        let error = error.masked(self.shared.session.secrets());
         let below = self.below(stream);
         let outcome = &self.streams[stream];
         if outcome.selected {
@@ -223,14 +231,15 @@ impl<'a> Collector<'a> {
             self.streams[stream].elapsed = elapsed.unwrap_or_default();
             self.settle(stream);
             for (reason, count) in self.streams[stream].stats.notes() {
-                self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
+                let message = format!("stream `{}`: {count} × {reason}", self.streams[stream].name);
+                (self.emit)(Message::Log(Log {
+                    level: Level::Warn,
+                    message,
+                }))?;
             }
             if self.streams[stream].selected {
-                self.log(
-                    stream,
-                    Level::Info,
-                    &format!("{} records read", self.counted[stream]),
-                )?;
+                let (count, name) = (self.counted[stream], &self.streams[stream].name);
+                self.info(format!("Read {count} records from {name} stream"))?;
                 self.state(stream, self.checkpoints.state(stream))?;
             }
             let status = if self.streams[stream].errors.is_empty() {
@@ -266,8 +275,10 @@ impl<'a> Collector<'a> {
         (self.emit)(Message::State(StreamState { stream, state }))
     }
 
-    fn log(&mut self, stream: usize, level: Level, text: &str) -> io::Result<()> {
-        let message = format!("stream `{}`: {text}", self.streams[stream].name);
+    /// A log in the words of the reference, which tools look for (airbyte-cdk 7.39.1,
+    /// `concurrent_read_processor.py`, `stream_logger`).
+    fn info(&mut self, message: String) -> io::Result<()> {
+        let level = Level::Info;
         (self.emit)(Message::Log(Log { level, message }))
     }
 
@@ -275,7 +286,19 @@ impl<'a> Collector<'a> {
         if !self.streams[stream].selected {
             return Ok(());
         }
-        let stream = Arc::clone(&self.streams[stream].name);
+        let name = Arc::clone(&self.streams[stream].name);
+        match status {
+            StreamStatus::Started => {
+                self.info(format!("Marking stream {name} as STARTED"))?;
+                self.info(format!("Syncing stream: {name}"))?;
+            }
+            StreamStatus::Running => self.info(format!("Marking stream {name} as RUNNING"))?,
+            StreamStatus::Complete | StreamStatus::Incomplete => {
+                self.info(format!("Marking stream {name} as STOPPED"))?;
+                self.info(format!("Finished syncing {name}"))?;
+            }
+        }
+        let stream = name;
         (self.emit)(Message::Status { stream, status })
     }
 }

@@ -1,6 +1,7 @@
 //! Why a stream's read failed, with all that a person needs to act on it.
 
 use crate::component::ComponentError;
+use crate::http::Secrets;
 use crate::manifest::Place;
 use crate::message::FailureType;
 use std::fmt;
@@ -22,6 +23,8 @@ pub struct ReadError {
     pub attempts: u32,
     /// The part of the manifest that decided: a response filter, a template.
     pub at: Option<Place>,
+    /// What the API itself says in its answer, where that is not the message.
+    pub answer: Option<Box<str>>,
     /// What to do about it.
     pub help: Option<Box<str>>,
 }
@@ -41,8 +44,18 @@ impl ReadError {
             status: None,
             attempts: 0,
             at: None,
+            answer: None,
             help: None,
         }
+    }
+
+    /// The same without the credentials that a component may have quoted.
+    pub(super) fn masked(mut self, secrets: &Secrets) -> Self {
+        self.message = secrets.mask(&self.message);
+        self.slice = secrets.mask(&self.slice).into();
+        self.answer = self.answer.map(|answer| secrets.mask(&answer).into());
+        self.help = self.help.map(|help| secrets.mask(&help).into());
+        self
     }
 }
 
@@ -85,6 +98,9 @@ impl fmt::Display for ReadError {
             }
             (None, 0 | 1) => {}
             (None, attempts) => write!(f, "\n  = no answer in {attempts} attempts")?,
+        }
+        if let Some(answer) = &self.answer {
+            write!(f, "\n  = answer: {answer}")?;
         }
         if !self.slice.is_empty() {
             write!(f, "\n  = slice: {}", self.slice)?;

@@ -41,6 +41,13 @@ impl Counter {
         self.0.fetch_add(n, Relaxed)
     }
 
+    /// Adds `n`, but not beyond `bound`, and gives the sum before.
+    pub(super) fn add_up_to(&self, n: usize, bound: u64) -> u64 {
+        let sum = |before: u64| Some(before.saturating_add(n as u64).min(bound.max(before)));
+        let before = self.0.fetch_update(Relaxed, Relaxed, sum);
+        before.unwrap_or_else(|before| before)
+    }
+
     /// The sum so far.
     #[must_use]
     pub fn get(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! What is suspicious, though it can be read.
 
+use super::error::Error;
 use super::place::{Place, Via};
 
 /// Something that the reference lets pass without a word and that is hardly meant.
@@ -18,8 +19,19 @@ pub struct Lint {
     pub help: Option<String>,
 }
 
+impl Lint {
+    /// Draws it with its line of the source, as a warning.
+    #[must_use]
+    pub fn render(&self, source: &str) -> String {
+        let drawn = Error::new(self.message.as_str(), &self.at).through(&self.via);
+        let drawn = drawn.with_help(self.help.clone()).render(source);
+        drawn.replacen("error: ", "warning: ", 1)
+    }
+}
+
 /// The one of `known` that `word` was probably meant to be.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |s: &str| s.to_lowercase().replace(['-', '_'], "");
     let wanted = bare(word);
     known

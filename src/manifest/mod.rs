@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 pub use decode::{decode, decode_linting};
 pub use error::{Error, merge};
-pub use lint::Lint;
+pub use lint::{Lint, nearest};
 pub use located::{Here, Raw, located};
 pub use node::{Entry, Map, Node, NodeValue};
 pub use parameters::propagate;

@@ -68,7 +68,7 @@ pub(crate) struct Machine<'a> {
 impl Machine<'_> {
     /// Now, in UTC.
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.names.config().clock().template_now()
+        self.names.config().clock().now_utc()
     }
 
     /// What `run` writes, instead of writing it.
