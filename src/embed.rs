@@ -203,10 +203,10 @@ impl Source {
     fn secrets(&self, config: &Value) -> Result<Secrets, Error> {
         let secrets = Secrets::default();
         let spec = self.declared.spec();
-        if let Some(spec) = spec.map_err(|errors| drawn(errors, self.manifest.source()))? {
-            for secret in secrets::values(&spec.connection_specification(), config) {
-                secrets.add(&secret);
-            }
+        let spec = spec.map_err(|errors| drawn(errors, self.manifest.source()))?;
+        let spec = spec.map(|spec| spec.connection_specification());
+        for secret in secrets::of(spec.as_ref(), config) {
+            secrets.add(&secret);
         }
         Ok(secrets)
     }

@@ -11,17 +11,20 @@ mod async_job;
 mod checkpoint;
 mod chunks;
 mod collector;
+mod cure;
 mod delivery;
 mod error;
 mod exchange;
 mod fetch;
 mod nested;
+mod notice;
 mod page;
 mod paging;
 mod partitions;
 mod queue;
 mod read;
 mod records;
+mod refusal;
 mod schedule;
 mod session;
 mod stats;
@@ -30,7 +33,7 @@ mod upload;
 mod worker;
 
 use chunks::Chunks;
-pub use error::ReadError;
+pub use error::{Exchange, ReadError};
 pub use fetch::{Kept, KeptRecord, fetch};
 pub use records::Records;
 pub use session::Session;
@@ -116,6 +119,8 @@ pub struct StreamOutcome {
     pub started: bool,
     /// The counters.
     pub stats: Arc<StreamStats>,
+    /// What was left out or is suspicious, once it was read to its end.
+    pub notes: Vec<String>,
     /// From the first request to the end.
     pub elapsed: Duration,
 }

@@ -67,7 +67,7 @@ fn a_check_ends_at_the_first_failure() {
     let b = stream("b").by(&under("k", &[&a]));
     let ran = probe().read(&[&b], &["b"], |_| status(401));
     assert_eq!(ran.asked, ["/a?l=1"]);
-    assert_eq!(ran.outcome("b").errors[0].status, Some(401));
+    assert_eq!(ran.exchange("b").status, Some(401));
 }
 
 #[test]

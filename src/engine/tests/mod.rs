@@ -376,6 +376,11 @@ impl Ran {
         outcome.streams.iter().find(|s| &*s.name == stream).unwrap()
     }
 
+    /// The request at which `stream` failed first.
+    pub(super) fn exchange(&self, stream: &str) -> &Exchange {
+        self.outcome(stream).errors[0].exchange.as_ref().unwrap()
+    }
+
     pub(super) fn asked_sorted(&self) -> Vec<&str> {
         let mut asked: Vec<&str> = self.asked.iter().map(String::as_str).collect();
         asked.sort_unstable();
