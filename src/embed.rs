@@ -173,9 +173,12 @@ impl Source {
             let planned = planner.select(&stream.node);
             planned.map_err(|mistakes| self.broken(name, mistakes))?;
         }
+        let groups = self.declared.groups();
+        let groups = groups.map_err(|errors| drawn(errors, self.manifest.source()))?;
         let mut options = Options {
             limit: setup.limit,
             read_ahead: setup.limit.is_none(),
+            groups,
             ..Options::default()
         };
         if let Some(workers) = setup

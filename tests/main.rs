@@ -3,6 +3,7 @@
 mod archives;
 #[path = "support/asana/mod.rs"]
 mod asana;
+mod asana_custom;
 mod asana_fields;
 mod asana_oas;
 mod asana_run;

@@ -38,6 +38,8 @@ pub(super) struct Opened {
     pub(super) session: Arc<Session>,
     network: Network,
     threads: usize,
+    /// Names of streams that are not read at the same time.
+    pub(super) groups: Vec<BTreeSet<String>>,
     speaks_protocol: bool,
 }
 
@@ -85,6 +87,7 @@ pub(super) fn open(
         .map(|budget| Limiter::new(budget, &config))
         .transpose()
         .map_err(Failure::wrong)?;
+    let groups = (declared.groups()).map_err(|errors| wrong_manifest(errors, &source.manifest))?;
     let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
     let mut session = session.within(budget);
     // The tokens of an archive are masked.
@@ -100,6 +103,7 @@ pub(super) fn open(
         config,
         network,
         threads,
+        groups,
         speaks_protocol: !is_run,
     })
 }

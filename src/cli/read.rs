@@ -91,6 +91,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         workers: opened.workers(),
         jobs: opened.declared.jobs(&opened.config),
         files: files_directory(),
+        groups: opened.groups.clone(),
         ..Options::default()
     };
     // The reference's words, which tools look for (`concurrent_source.py`).

@@ -73,6 +73,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
         files: files_directory(),
+        groups: opened.groups.clone(),
         ..Options::default()
     };
     let began = monotonic();

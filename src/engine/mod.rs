@@ -44,6 +44,7 @@ use crate::message::{Data, Message, StreamSlice};
 use crate::plan::Plan;
 use collector::Collector;
 use schedule::{Policy, Schedule};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub struct Options {
     pub jobs: usize,
     /// Where the records are kept, if they do not go to the output.
     pub kept: Option<Kept>,
+    /// Names of streams of which one is read at a time.
+    pub groups: Vec<BTreeSet<String>>,
     /// Where files go that belong to records.
     pub files: PathBuf,
 }
@@ -86,6 +89,7 @@ impl Default for Options {
             probe: false,
             jobs: 1,
             kept: None,
+            groups: Vec::new(),
             files: std::env::temp_dir().join(FILES),
         }
     }
@@ -230,7 +234,7 @@ pub fn run(
         Policy::Full
     };
     let shared = Arc::new(Shared {
-        schedule: Schedule::new(&plan, policy, workers, options.jobs)?,
+        schedule: Schedule::new(&plan, policy, workers, options)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
         events: sender,

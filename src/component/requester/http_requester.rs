@@ -1,6 +1,7 @@
 //! `HttpRequester`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::set_body;
 use super::input::{Evaluated, Fields};
-use super::method::{HttpMethod, Timeouts, positive};
+use super::method::{HttpMethod, positive};
 use super::parameters::Parameters;
 use super::query_properties::{PropertiesFromEndpoint, PropertiesParameter, QueryProperties};
 use super::{BodyData, RequestBody, RequestParts};
@@ -16,7 +17,7 @@ use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session};
 use crate::component::error_handler::{ErrorHandler, Handler, default_handler};
 use crate::component::placed::Placed;
-use crate::http::{Headers, Request, url};
+use crate::http::{Headers, Request, Timeouts, url};
 use crate::manifest::Place;
 use crate::message::StreamSlice;
 use crate::template::{self, JsonTemplate, Literal, PyType, Template, scope};
@@ -109,6 +110,7 @@ impl HttpRequester {
             url: self.with_params(&url, parts.params)?,
             headers: Headers::default(),
             body: Vec::new(),
+            timeouts: self.timeouts(),
         };
         for (name, value) in parts.headers {
             let value = Literal::from_json(&value).to_python_str();
@@ -178,11 +180,11 @@ impl HttpRequester {
     }
 
     /// The manifest's time-outs.
-    #[must_use]
-    pub fn timeouts(&self) -> Timeouts {
+    fn timeouts(&self) -> Timeouts {
+        let span = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         Timeouts {
-            connect: self.connect_timeout_in_seconds,
-            read: self.read_timeout_in_seconds,
+            connect: self.connect_timeout_in_seconds.map(span),
+            read: self.read_timeout_in_seconds.map(span),
         }
     }
 

@@ -105,7 +105,9 @@ fn parameter(field: &str) -> String {
 
 /// A router by a list of values, which `field` of the query carries.
 pub(super) fn list(field: &str, values: &[&str]) -> String {
-    let (option, values) = (parameter(field), values.join(", "));
+    let option = parameter(field);
+    let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
+    let values = values.join(", ");
     format!("{{type: ListPartitionRouter, cursor_field: {field}, values: [{values}], {option}}}")
 }
 
