@@ -26,20 +26,20 @@ impl Shared {
             };
             let mut slices = Vec::with_capacity(records.len());
             for record in records {
-                match parent.partition_of(record, slice, config)? {
-                    Some(mut partition) => {
-                        if child.is_lazy
-                            && let Some(page) = parent.embedded_page(record, config)?
-                        {
+                let mut partition = parent.partition_of(record, slice, config)?;
+                match &mut partition {
+                    Some(partition) if child.is_lazy => {
+                        if let Some(page) = parent.embedded_page(record, config)? {
                             let fields = &mut partition.extra_fields;
                             fields.insert(EMBEDDED_PAGE.to_owned(), page);
                         }
-                        slices.push(partition);
                     }
+                    Some(_) => {}
                     None => {
                         self.stats[stream].keyless.add(1);
                     }
                 }
+                slices.push(partition);
             }
             self.schedule.feed(edge, slices).map_err(|error| {
                 ReadError::system(format!("cannot keep the queue of partitions: {error}"))
