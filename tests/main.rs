@@ -3,6 +3,7 @@
 mod archives;
 #[path = "support/asana/mod.rs"]
 mod asana;
+mod asana_custom;
 mod asana_fields;
 mod asana_oas;
 mod asana_run;
@@ -10,6 +11,7 @@ mod asana_server;
 mod cli;
 mod conformance;
 mod embedding;
+mod errors;
 mod layers;
 mod manifests;
 mod readme;

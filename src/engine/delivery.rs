@@ -25,6 +25,7 @@ impl Shared {
                 continue;
             };
             let mut slices = Vec::with_capacity(records.len());
+            let mut keyless = (0, None);
             for record in records {
                 match parent.partition_of(record, slice, config)? {
                     Some(mut partition) => {
@@ -36,10 +37,12 @@ impl Shared {
                         }
                         slices.push(partition);
                     }
-                    None => {
-                        self.stats[stream].keyless.add(1);
-                    }
+                    None => keyless = (keyless.0 + 1, keyless.1.or(Some(record))),
                 }
+            }
+            if let (count, Some(sample)) = keyless {
+                self.stats[stream].keyless.add(count);
+                self.notice_keyless(stream, parent, child, sample, count);
             }
             self.schedule.feed(edge, slices).map_err(|error| {
                 ReadError::system(format!("cannot keep the queue of partitions: {error}"))

@@ -7,6 +7,7 @@
 //! one is a parent's while the queue of one of its children is short, else the deepest stream's: so
 //! parents run ahead of their children, and what waits is partition values.
 
+use super::Options;
 use super::partitions::Partitions;
 use super::read::PartitionRead;
 use crate::message::StreamSlice;
@@ -54,6 +55,10 @@ struct StreamState {
     depth: usize,
     /// Whether a partition is read in windows.
     has_windows: bool,
+    /// Groups of which one stream is read at a time.
+    groups: Vec<usize>,
+    /// Whether a partition was begun.
+    is_begun: bool,
     /// Partitions that are being read.
     active: usize,
     finished: bool,
@@ -70,7 +75,7 @@ impl Schedule {
         plan: &Plan,
         policy: Policy,
         workers: usize,
-        jobs: usize,
+        options: &Options,
     ) -> io::Result<Self> {
         let mut streams = Vec::with_capacity(plan.nodes.len());
         for node in &plan.nodes {
@@ -94,6 +99,11 @@ impl Schedule {
                 children: node.children.clone(),
                 depth: node.depth,
                 has_windows: node.cursor.is_some(),
+                groups: (options.groups.iter().enumerate())
+                    .filter(|(_, group)| group.contains(&*node.name))
+                    .map(|(index, _)| index)
+                    .collect(),
+                is_begun: false,
                 active: 0,
                 finished: false,
                 dropped: false,
@@ -105,7 +115,7 @@ impl Schedule {
                 streams,
                 stopped: false,
                 parked: VecDeque::new(),
-                places: jobs.max(1),
+                places: options.jobs.max(1),
                 broken: None,
             }),
             changed: Condvar::new(),
@@ -286,13 +296,29 @@ impl State {
         };
         Ok(slice.map(|slice| {
             chosen.active += 1;
+            chosen.is_begun = true;
             PartitionRead::new(stream, slice, is_cut)
         }))
     }
 
+    /// Whether another stream of a group of this one is read.
+    fn is_blocked(&self, stream: usize) -> bool {
+        let this = &self.streams[stream];
+        !this.is_begun
+            && !this.groups.is_empty()
+            && self.streams.iter().any(|other| {
+                other.is_begun
+                    && !other.finished
+                    && other.groups.iter().any(|group| this.groups.contains(group))
+            })
+    }
+
     /// The stream whose next partition is begun.
     fn next_stream(&self, policy: Policy, low_water: usize) -> Option<usize> {
-        let ready = (0..self.streams.len()).filter(|&s| self.streams[s].partitions.has_next());
+        // Where nothing is read, groups wait for each other: one of them has to go on.
+        let is_idle = self.streams.iter().all(|stream| stream.active == 0);
+        let ready = (0..self.streams.len())
+            .filter(|&s| self.streams[s].partitions.has_next() && (is_idle || !self.is_blocked(s)));
         // Of equals the first in the manifest's order: `max_by_key` would take the last.
         ready.rev().max_by_key(|&s| {
             let stream = &self.streams[s];

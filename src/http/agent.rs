@@ -171,6 +171,14 @@ impl Agent {
         *head.uri_mut() = uri;
         *head.headers_mut() = headers;
         let agent = self.way_to(&request.url);
+        let mut settings = agent.configure_request(head);
+        if let Some(connect) = request.timeouts.connect {
+            settings = settings.timeout_connect(Some(connect));
+        }
+        if let Some(read) = request.timeouts.read {
+            settings = settings.timeout_per_read(Some(read));
+        }
+        let head = settings.build();
         let sent = if request.body.is_empty() && !wants_length {
             agent.run(head)
         } else {

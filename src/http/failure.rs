@@ -9,12 +9,12 @@ use ureq::Timeout;
 
 use super::agent::AgentOptions;
 use super::url::Parts;
-use super::{Request, TransportError, TransportErrorKind};
+use super::{Request, Timeouts, TransportError, TransportErrorKind};
 
 /// Why no response came.
 pub(super) fn of(error: ureq::Error, request: &Request, options: &AgentOptions) -> TransportError {
     let host = Parts::of(&request.url).host();
-    let (kind, message) = describe(&error, &host, options);
+    let (kind, message) = describe(&error, &host, request.timeouts, options);
     TransportError {
         kind,
         message: options.secrets.mask(&message),
@@ -33,27 +33,30 @@ pub(super) fn of_coding(error: &io::Error, request: &Request) -> TransportError 
 fn describe(
     error: &ureq::Error,
     host: &str,
+    timeouts: Timeouts,
     options: &AgentOptions,
 ) -> (TransportErrorKind, String) {
-    use TransportErrorKind::{Broken, Connect, Dns, Invalid, Timeout as Late, Tls};
+    use TransportErrorKind::{Broken, Connect, Dns, Invalid, Proxy, Timeout as Late, Tls};
     use ureq::Error as E;
     match error {
         E::HostNotFound => (Dns, format!("the host {host} has no address")),
         E::Timeout(Timeout::Resolve | Timeout::Connect) => {
-            let seconds = options.connect_timeout.as_secs_f64();
+            let allowed = timeouts.connect.unwrap_or(options.connect_timeout);
+            let seconds = allowed.as_secs_f64();
             (
                 Late,
                 format!("{host} could not be reached within {seconds} s"),
             )
         }
         E::Timeout(_) => {
-            let seconds = options.read_timeout.as_secs_f64();
+            let allowed = timeouts.read.unwrap_or(options.read_timeout);
+            let seconds = allowed.as_secs_f64();
             (Late, format!("{host} did not answer for {seconds} s"))
         }
         E::Io(error) => of_io(error, host),
         E::ConnectionFailed => (Connect, format!("no connection to {host}")),
         E::ConnectProxyFailed(why) => (
-            Connect,
+            Proxy,
             format!("the proxy made no connection to {host}: {why}"),
         ),
         E::Rustls(error) => (Tls, format!("no secure connection to {host}: {error}")),

@@ -114,6 +114,7 @@ mod tests {
             url: "https://api.example.com/v1/items/?page=2&a=b".to_owned(),
             headers,
             body: Vec::new(),
+            timeouts: Default::default(),
         })
     }
 

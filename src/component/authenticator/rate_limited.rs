@@ -324,6 +324,7 @@ quotas:
             url: "https://a.example/items".to_owned(),
             headers: Headers::default(),
             body: Vec::new(),
+            timeouts: Default::default(),
         }
     }
 

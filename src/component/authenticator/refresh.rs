@@ -41,7 +41,7 @@ impl Refresh {
         let at = endpoint.at();
         let endpoint = text(&oauth.token_refresh_endpoint, "")?;
         if endpoint.is_empty() {
-            return Err(ComponentError::config("`token_refresh_endpoint` is empty").or_at(at));
+            return Err(ComponentError::system("`token_refresh_endpoint` is empty").or_at(at));
         }
         let updater = oauth.refresh_token_updater.as_ref();
         if let Some(jwt) = oauth.assertion().filter(|_| updater.is_none()) {
@@ -99,7 +99,7 @@ impl Refresh {
         );
         if !headers.contains_key("Authorization") {
             if client_id.is_empty() && updater.is_none() {
-                return Err(ComponentError::config("`client_id` is empty").or_at(at));
+                return Err(ComponentError::system("`client_id` is empty").or_at(at));
             }
             form.insert(text(&oauth.client_id_name, "client_id")?, client_id.into());
             let name = text(&oauth.client_secret_name, "client_secret")?;
@@ -166,10 +166,10 @@ impl Refresh {
             .token_expiry_date_format
             .as_ref()
             .is_some_and(|f| !f.is_empty());
-        token.expires_at = match find(&answer, &name) {
+        let (expires_at, offset) = match find(&answer, &name) {
             // A token that was refused before its time: the next one has the same.
-            None if token.refused && now <= token.expires_at => token.expires_at,
-            None => now.saturating_add(LIFETIME),
+            None if token.refused && now <= token.expires_at => (token.expires_at, 0),
+            None => (now.saturating_add(LIFETIME), 0),
             Some(lifetime) => expiry(lifetime, is_instant, now).ok_or_else(|| {
                 ComponentError::system(format!(
                     "the token endpoint answers `{lifetime}` as `{name}`: expected {}",
@@ -181,6 +181,7 @@ impl Refresh {
                 ))
             })?,
         };
+        token.expires_at = expires_at;
         token.value = Some(value.clone());
         token.refused = false;
         if let Some(updater) = &oauth.refresh_token_updater {
@@ -194,7 +195,7 @@ impl Refresh {
                 token.refresh_token = Some(next.clone());
                 changes.push((updater.refresh_token_config_path.clone(), next.into()));
             }
-            let expires_at = written(token.expires_at).into();
+            let expires_at = written(expires_at, offset).into();
             changes.push((updater.token_expiry_date_config_path.clone(), expires_at));
             session.config_changed(&changes);
         }
@@ -357,6 +358,7 @@ profile_assertion:
             url: String::new(),
             headers: Headers::default(),
             body: Vec::new(),
+            timeouts: Default::default(),
         };
         let old = token(&oauth, &session).unwrap();
         request.headers.set("Authorization", old);

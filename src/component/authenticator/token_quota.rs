@@ -215,6 +215,7 @@ impl QuotaStatusSource {
             url: self.url.text(&scope)?,
             headers,
             body: Vec::new(),
+            timeouts: Default::default(),
         })
     }
 

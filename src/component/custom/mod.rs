@@ -154,6 +154,28 @@ streams:
     transformations: [{class_name: source_other.components.Change}]
     state_migrations: [{type: CustomStateMigration, class_name: source_other.components.State}]
     schema_loader: {type: CustomSchemaLoader, class_name: source_other.components.Schema}
+  - type: DeclarativeStream
+    name: c
+    retriever:
+      type: SimpleRetriever
+      requester:
+        url_base: https://a.example
+        authenticator: {class_name: source_other.components.Auth}
+        error_handler:
+          type: CompositeErrorHandler
+          error_handlers:
+            - backoff_strategies: [{class_name: source_other.components.Wait}]
+            - {type: CustomErrorHandler, class_name: source_other.components.Handler}
+      record_selector:
+        extractor: {class_name: source_other.components.Extract}
+        record_filter: {type: CustomRecordFilter, class_name: source_other.components.Filter}
+        schema_normalization: {type: CustomSchemaNormalization, class_name: source_other.components.Normal}
+      paginator:
+        type: DefaultPaginator
+        pagination_strategy: {class_name: source_other.components.Pages}
+  - type: DeclarativeStream
+    name: d
+    retriever: {class_name: source_other.components.Retriever}
 ";
 
     #[test]
@@ -180,6 +202,14 @@ streams:
                 line(22, "Change"),
                 line(23, "State"),
                 line(24, "Schema"),
+                line(31, "Auth"),
+                line(35, "Wait"),
+                line(36, "Handler"),
+                line(38, "Extract"),
+                line(39, "Filter"),
+                line(40, "Normal"),
+                line(43, "Pages"),
+                line(46, "Retriever"),
             ]
         );
     }

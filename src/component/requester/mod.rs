@@ -15,7 +15,7 @@ mod request_body;
 mod request_option;
 
 pub use http_requester::HttpRequester;
-pub use method::{HttpMethod, Timeouts};
+pub use method::HttpMethod;
 pub use parts::{BodyData, RequestParts};
 pub use query_properties::{
     GroupByKeyMergeStrategy, JsonSchemaPropertySelector, PropertiesFromEndpoint, PropertyChunking,

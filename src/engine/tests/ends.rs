@@ -67,7 +67,7 @@ fn a_check_ends_at_the_first_failure() {
     let b = stream("b").by(&under("k", &[&a]));
     let ran = probe().read(&[&b], &["b"], |_| status(401));
     assert_eq!(ran.asked, ["/a?l=1"]);
-    assert_eq!(ran.outcome("b").errors[0].status, Some(401));
+    assert_eq!(ran.exchange("b").status, Some(401));
 }
 
 #[test]
@@ -144,4 +144,28 @@ fn one_session_serves_one_run_after_the_other() {
         assert_eq!(ran.ids("a").len(), selected.len());
         assert_eq!(ran.outcome.unwrap().streams.len(), selected.len());
     }
+}
+
+#[test]
+fn streams_of_a_group_are_read_one_after_the_other() {
+    let (a, b, c) = (stream("a"), stream("b"), stream("c"));
+    let (a, b) = (a.paged(PAGES), b.paged(PAGES));
+    let mut scene = Scene::default();
+    let group = ["a", "b"].map(str::to_owned);
+    scene.options.groups = vec![group.into_iter().collect()];
+    let ran = scene.read(&[&a, &b, &c], &["a", "b", "c"], |request| {
+        match target(request).split_once("page=") {
+            None if target(request) != "/c" => ids_and_next(&["1"], "2"),
+            Some((_, "2")) => ids_and_next(&["2"], "3"),
+            _ => ids(&["3"]),
+        }
+    });
+    let grouped: Vec<&str> = ran
+        .asked
+        .iter()
+        .filter_map(|asked| asked.get(..2))
+        .collect();
+    let grouped: Vec<&str> = grouped.into_iter().filter(|asked| *asked != "/c").collect();
+    assert_eq!(grouped, ["/a", "/a", "/a", "/b", "/b", "/b"]);
+    assert_eq!(ran.asked.len(), 7);
 }

@@ -178,6 +178,7 @@ mod tests {
             url: url.to_owned(),
             headers: sent,
             body: Vec::new(),
+            timeouts: Default::default(),
         }
     }
 

@@ -253,6 +253,14 @@ fn hosts_that_do_not_answer() {
         )
     );
 
+    let mut patient = get(&url);
+    patient.timeouts.read = Some(Duration::from_millis(60));
+    let (_, message) = kind_and_message(Agent::new(options.clone()).unwrap().send(&patient));
+    assert_eq!(
+        message, "127.0.0.1 did not answer for 0.06 s",
+        "the request's own"
+    );
+
     let stalls = Server::new(|_| b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n1234".to_vec());
     let (kind, _) = kind_and_message(Agent::new(options).unwrap().send(&get(&stalls.base)));
     assert_eq!(kind, TransportErrorKind::Timeout);
@@ -323,7 +331,7 @@ fn requests_go_through_their_proxy() {
         .unwrap()
     };
     let (kind, message) = kind_and_message(through(proxies("")).send(&get("https://h.example/")));
-    assert_eq!(kind, TransportErrorKind::Connect, "{message}");
+    assert_eq!(kind, TransportErrorKind::Proxy, "{message}");
     assert!(
         proxy.got()[0].head.starts_with("CONNECT h.example:443 "),
         "{:?}",
