@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+/// Reasons that are told apart, for each stream.
+const REASONS: usize = 20;
+
 /// Counters of one stream. Every number only grows.
 #[derive(Debug, Default)]
 pub struct StreamStats {
@@ -56,9 +59,14 @@ impl Counter {
 }
 
 impl StreamStats {
-    /// Notes that something was left out, and why; equal reasons are counted.
+    /// Notes that something was left out, and why; equal reasons are counted. A reason may quote
+    /// the API, so that no two are equal: only so many are kept apart.
     pub(super) fn note(&self, reason: String) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = match notes.len() {
+            REASONS.. if !notes.contains_key(&reason) => "other reasons".to_owned(),
+            _ => reason,
+        };
         *notes.entry(reason).or_default() += 1;
     }
 
@@ -76,5 +84,30 @@ impl StreamStats {
     #[must_use]
     pub fn waited(&self) -> Duration {
         Duration::from_micros(self.waited.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_counted_and_not_without_end() {
+        let stats = StreamStats::default();
+        for number in 0..100 {
+            stats.note(format!("body {}", number % 50));
+        }
+        let notes = stats.notes();
+        assert_eq!(notes.len(), REASONS + 1);
+        assert_eq!(notes.iter().map(|(_, count)| count).sum::<u64>(), 100);
+    }
+
+    #[test]
+    fn a_bounded_count_stops_at_its_bound() {
+        let counter = Counter::default();
+        assert_eq!(counter.add_up_to(2, 3), 0);
+        assert_eq!(counter.add_up_to(2, 3), 2);
+        assert_eq!(counter.add_up_to(2, 3), 3);
+        assert_eq!(counter.get(), 3);
     }
 }

@@ -8,6 +8,7 @@ use super::read::{Latest, PartitionRead};
 use super::turn::Turns;
 use super::{Event, Shared};
 use crate::component::ComponentError;
+use crate::component::authenticator::Session as _;
 use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::paginator::{PageInfo, Paginator};
@@ -280,7 +281,7 @@ impl Shared {
         let mut response = response;
         let page = retriever.decode(std::mem::take(&mut response.body));
         if let Some(warning) = &page.warning {
-            self.stats[stream].note(warning.clone());
+            self.stats[stream].note(self.session.secrets().mask(warning));
         }
         let (turns, number) = (Arc::clone(&read.turns), read.page);
         let latest = Arc::clone(&read.latest);
