@@ -82,21 +82,21 @@ fn extract_filter_and_add(bencher: Bencher<'_, '_>) {
     );
     let (page, config) = (asana::page(TASKS), config());
     let slice = Arc::new(StreamSlice::default());
-    let selecting = Selecting {
-        slice: &slice,
-        token: None,
-        transformations: std::slice::from_ref(&added),
-        schema: None,
-        config: &config,
-        synced: None,
-        transform_first: false,
-        fetch: None,
-    };
     bencher
         .counter(BytesCount::of_str(&page))
         .with_inputs(|| page.clone().into_bytes())
         .bench_values(|body| {
             let page = Decoder::default().decode(body, selector.depth());
+            let selecting = Selecting {
+                slice: &slice,
+                token: None,
+                transformations: std::slice::from_ref(&added),
+                schema: None,
+                config: &config,
+                synced: None,
+                transform_first: false,
+                fetch: None,
+            };
             let Ok(selection) = selector.select(&page, &selecting) else {
                 panic!("made up to be selected");
             };

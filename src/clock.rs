@@ -3,14 +3,14 @@
 //! In: nothing. Out: instants and waits. A replay or a test makes a clock that stands still and
 //! waits for nothing.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Time as templates, cursors and waits see it. Cheap to share by `Arc`.
 #[derive(Debug)]
 pub struct Clock {
-    /// Microseconds since the Unix epoch at which the clock stands; `i64::MIN` when it runs.
-    fixed: AtomicI64,
+    /// Microseconds since the Unix epoch at which the clock stands; unset when it runs.
+    fixed: Option<Micros>,
     /// What a wait is multiplied by; 0 makes every wait take no time.
     scale: f64,
     /// Microseconds of all waits asked for, before scaling.
@@ -27,36 +27,43 @@ impl Clock {
         Self::new(None, 1.0)
     }
 
-    /// A clock that stands at `fixed` when given (it moves on with each wait), and multiplies each
-    /// wait by `scale`.
+    /// A clock that stands at `fixed` when given, and multiplies each wait by `scale`.
     #[must_use]
     pub fn new(fixed: Option<Micros>, scale: f64) -> Self {
         Self {
-            fixed: AtomicI64::new(fixed.unwrap_or(i64::MIN)),
+            fixed,
             scale,
             waited: AtomicU64::new(0),
         }
     }
 
-    /// Now, in microseconds since the Unix epoch.
+    /// Now as waits, rate limits and the age of tokens see it, in microseconds since the Unix
+    /// epoch: a clock that stands still moves on by each wait, so that each wait ends.
     #[must_use]
     pub fn now(&self) -> Micros {
-        match self.fixed.load(Ordering::Relaxed) {
-            i64::MIN => chrono::DateTime::<chrono::Utc>::from(system_now()).timestamp_micros(),
-            fixed => fixed,
+        match self.fixed {
+            None => machine_now().timestamp_micros(),
+            Some(fixed) => {
+                let waited = self.waited.load(Ordering::Relaxed);
+                fixed.saturating_add(i64::try_from(waited).unwrap_or(i64::MAX))
+            }
         }
     }
 
-    /// Whether the clock stands, and moves on with waits only.
+    /// Whether the clock stands still.
     #[must_use]
     pub fn stands_still(&self) -> bool {
-        self.fixed.load(Ordering::Relaxed) != i64::MIN
+        self.fixed.is_some()
     }
 
-    /// Now, as templates format it.
+    /// Now as templates and cursors see it: a clock that stands still gives the same instant to
+    /// all of them, however long the waits between.
     #[must_use]
     pub fn now_utc(&self) -> chrono::DateTime<chrono::Utc> {
-        chrono::DateTime::from_timestamp_micros(self.now()).unwrap_or_default()
+        match self.fixed {
+            None => machine_now(),
+            Some(fixed) => chrono::DateTime::from_timestamp_micros(fixed).unwrap_or_default(),
+        }
     }
 
     /// How long a wait of `duration` takes on this clock.
@@ -65,19 +72,14 @@ impl Clock {
         duration.mul_f64(self.scale.max(0.0))
     }
 
-    /// Notes that somebody waits for `duration`: a clock that stands still moves on by it.
+    /// Notes that somebody waits for `duration`: the [`now`](Clock::now) of a clock that stands
+    /// still moves on by it.
     ///
     /// The waiting itself is [`Clock::pause`]'s, or that of a condition variable with the
     /// [scaled](Clock::scaled) time.
     pub fn note_wait(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.waited.fetch_add(micros, Ordering::Relaxed);
-        let step = i64::try_from(micros).unwrap_or(i64::MAX);
-        let _ = self
-            .fixed
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |at| {
-                (at != i64::MIN).then(|| at.saturating_add(step))
-            });
     }
 
     /// Waits for `duration`, scaled.
@@ -101,8 +103,8 @@ impl Clock {
     clippy::disallowed_methods,
     reason = "the one place that asks for the time"
 )]
-fn system_now() -> std::time::SystemTime {
-    std::time::SystemTime::now()
+fn machine_now() -> chrono::DateTime<chrono::Utc> {
+    std::time::SystemTime::now().into()
 }
 
 /// A monotonic instant, to measure how long something took.
@@ -120,11 +122,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fixed_clock_moves_on_with_its_waits_only() {
+    fn a_fixed_clock_moves_on_for_waits_but_not_for_templates() {
         let clock = Clock::new(Some(1_000_000), 0.0);
         assert_eq!(clock.now(), 1_000_000);
         clock.pause(Duration::from_secs(3600));
         assert_eq!(clock.now(), 3_601_000_000);
+        assert_eq!(clock.now_utc().timestamp_micros(), 1_000_000);
         assert_eq!(clock.waited(), Duration::from_secs(3600));
     }
 }

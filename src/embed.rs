@@ -121,7 +121,7 @@ impl Source {
 
     fn understand(text: &str, name: &str, folder: &Path) -> Result<Self, Error> {
         let manifest = Manifest::load(text, name).map_err(|errors| drawn(errors, text))?;
-        let declared = manifest::decode(manifest.root()).map_err(|errors| drawn(errors, text))?;
+        let declared = DeclarativeSource::of(&manifest).map_err(|errors| drawn(errors, text))?;
         Ok(Self {
             manifest,
             declared,

@@ -7,7 +7,9 @@ use clap::Args;
 use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Broken, Opened, Planned, open, wrong_manifest};
-use super::read::protocol;
+use super::protocol;
+use super::read;
+use super::settings::files_directory;
 use super::signals;
 use crate::component::source::{Check, CheckDynamicStream, CheckStream};
 use crate::engine::{self, Options};
@@ -43,7 +45,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         "check",
         cancel,
     )?;
-    let mut output = protocol(&opened.source.settings.clock);
+    let mut output = read::protocol(&opened.source.settings.clock);
     let check = (opened.declared.check())
         .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
     let result = match overlay(&mut opened, &check)? {
@@ -221,10 +223,14 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
     let options = Options {
         probe: true,
         read_ahead: false,
+        files: files_directory(),
         ..Options::default()
     };
     let session = Arc::clone(&opened.session);
-    let outcome = engine::run(plan, session, &options, &mut |_| Ok(()))?;
+    let outcome = engine::run(plan, session, &options, &mut |message| match message {
+        Message::Control { .. } => protocol::print(&message),
+        _ => Ok(()),
+    })?;
     if outcome.cancelled {
         return Ok(Some(Verdict::Interrupted));
     }

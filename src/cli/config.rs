@@ -14,6 +14,16 @@ pub(super) struct Assignment {
     value: Value,
 }
 
+impl Assignment {
+    /// Whether it sets the value at `path`, or one above or below.
+    pub(super) fn touches(&self, path: &[String]) -> bool {
+        self.path
+            .iter()
+            .zip(path)
+            .all(|(ours, theirs)| ours == theirs)
+    }
+}
+
 /// Keys a path may have: as deep as the JSON and YAML parsers go.
 const DEEPEST: usize = 128;
 

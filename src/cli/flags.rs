@@ -85,6 +85,9 @@ pub(super) struct Archive {
     /// Answer all requests from this HTTP archive: no network, no waits
     #[arg(long, value_name = "FILE.har", conflicts_with = "record")]
     pub(super) replay: Option<PathBuf>,
+    /// Write each request of the replay to this file, credentials and all, for `lowcode conformance`
+    #[arg(long, value_name = "FILE", requires = "replay", hide = true)]
+    pub(super) replay_log: Option<PathBuf>,
 }
 
 /// How many requests at once.

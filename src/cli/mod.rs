@@ -5,6 +5,8 @@
 
 mod check;
 mod config;
+mod config_file;
+mod conformance;
 mod discover;
 mod error;
 mod flags;
@@ -23,6 +25,7 @@ mod source;
 mod spec;
 mod trace;
 mod validate_config;
+mod yaml_edit;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -65,6 +68,7 @@ enum Verb {
     Check(check::Flags),
     Discover(discover::Flags),
     Spec(spec::Flags),
+    Conformance(conformance::Flags),
 }
 
 /// Runs the program on `args`, whose first is the program's name, and tells how it ended.
@@ -87,6 +91,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, Failure> {
         Verb::Check(flags) => protocol::telling(check::run(&flags), protocol::failed_check),
         Verb::Discover(flags) => protocol::telling(discover::run(&flags), protocol::trace),
         Verb::Spec(flags) => spec::run(&flags),
+        Verb::Conformance(flags) => conformance::run(&flags),
     }
 }
 

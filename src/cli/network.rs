@@ -65,7 +65,13 @@ impl Network {
             }
         }
         let transport: Arc<dyn Transport> = match archive {
-            Some(archive) => Arc::new(archive.for_page(verb).with_secrets(secrets.clone())),
+            Some(archive) => {
+                let archive = archive.for_page(verb).with_secrets(secrets.clone());
+                Arc::new(match &flags.replay_log {
+                    Some(path) => archive.logging_to(path).map_err(Failure::input)?,
+                    None => archive,
+                })
+            }
             None => Arc::new(agent(threads, secrets.clone())?),
         };
         let Some(path) = &flags.record else {

@@ -10,10 +10,12 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
+use super::config_file::ConfigFile;
 use super::error::{Failure, say};
 use super::flags;
 use super::network::Network;
 use super::normalize;
+use super::protocol;
 use super::secrets;
 use super::source::Source;
 use super::trace::Traced;
@@ -23,7 +25,7 @@ use crate::component::resolver::ComponentValues;
 use crate::component::source::DeclarativeSource;
 use crate::engine::{self, Session};
 use crate::manifest::{self, Manifest, Node};
-use crate::message::{ConfiguredCatalog, Data, InputState};
+use crate::message::{ConfiguredCatalog, Data, InputState, Message};
 use crate::plan::{Offer, OfferedStream, Plan, Planner, StreamFailure, stream_of};
 use crate::template::Config;
 
@@ -35,16 +37,17 @@ pub(super) struct Opened {
     pub(super) session: Arc<Session>,
     network: Network,
     threads: usize,
+    speaks_protocol: bool,
 }
 
 /// Reads the manifest and the config, holds one against the other, and opens the way to the API.
 ///
-/// `page` is the name of the verb: archives keep the exchanges of each verb apart.
+/// Archives keep the exchanges of each `verb` apart; those of `run` are those of `read`.
 pub(super) fn open(
     flags: &flags::Source,
     archive: &flags::Archive,
     threads: &flags::Threads,
-    page: &str,
+    verb: &str,
     cancel: Arc<AtomicBool>,
 ) -> Result<Opened, Failure> {
     let replayed = archive.open()?;
@@ -53,9 +56,9 @@ pub(super) fn open(
         say(&lint.render(source.manifest.source()));
     }
     let rules = normalize::rules(&source)?;
-    normalize::apply(&rules, &mut source, page)?;
+    normalize::apply(&rules, &mut source, verb)?;
     source.validate()?;
-    let declared: DeclarativeSource = manifest::decode(source.manifest.root())
+    let declared = DeclarativeSource::of(&source.manifest)
         .map_err(|errors| wrong_manifest(errors, &source.manifest))?;
     let values = Value::Object(source.settings.config.clone());
     let config = Config::new(values, Arc::clone(&source.settings.clock));
@@ -64,6 +67,9 @@ pub(super) fn open(
         Some(given) => given.get(),
         None => declared_threads(&declared, &source.manifest, &config)?,
     };
+    let is_run = verb == "run";
+    let is_replay = replayed.is_some();
+    let page = if is_run { "read" } else { verb };
     let network = Network::open(archive, replayed, &source, page, threads)?;
     let mut transport = Arc::clone(&network.transport);
     if flags.debug {
@@ -79,7 +85,13 @@ pub(super) fn open(
         .transpose()
         .map_err(Failure::wrong)?;
     let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
-    let session = session.within(budget);
+    let mut session = session.within(budget);
+    // The tokens of an archive are masked.
+    if is_run && !is_replay {
+        let from = source.settings.config_from.clone();
+        let file = ConfigFile::new(from, flags.config.set.clone());
+        session = session.telling(move |changes| file.keep(changes));
+    }
     Ok(Opened {
         session: Arc::new(session),
         source,
@@ -87,6 +99,7 @@ pub(super) fn open(
         config,
         network,
         threads,
+        speaks_protocol: !is_run,
     })
 }
 
@@ -266,8 +279,14 @@ impl Opened {
         }
     }
 
-    /// Ends the recording, if there is one.
+    /// Tells the configs that nobody was told of yet, and ends the recording, if there is one.
     pub(super) fn finish(&self) -> Result<(), Failure> {
+        for config in self.session.take_changed_configs() {
+            if self.speaks_protocol {
+                let config = Arc::new(config);
+                protocol::print(&Message::Control { config })?;
+            }
+        }
         self.network.finish()
     }
 

@@ -10,7 +10,7 @@ use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Planned, open};
 use super::run::ending;
-use super::settings::read_json;
+use super::settings::{files_directory, read_json};
 use super::signals;
 use crate::clock::Clock;
 use crate::engine::{self, Options};
@@ -85,6 +85,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let options = Options {
         workers: opened.workers(),
         jobs: opened.declared.jobs(&opened.config),
+        files: files_directory(),
         ..Options::default()
     };
     // The reference's words, which tools look for (`concurrent_source.py`).

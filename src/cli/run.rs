@@ -10,7 +10,7 @@ use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
-use super::settings::variable;
+use super::settings::{files_directory, variable};
 use super::signals;
 use crate::clock::{Clock, monotonic};
 use crate::engine::{self, Options, StreamOutcome};
@@ -45,13 +45,7 @@ pub(super) struct Flags {
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(
-        &flags.source,
-        &flags.archive,
-        &flags.threads,
-        "read",
-        cancel,
-    )?;
+    let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
     let names = offer.names();
@@ -77,6 +71,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         jobs: opened.declared.jobs(&opened.config),
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
+        files: files_directory(),
         ..Options::default()
     };
     let began = monotonic();

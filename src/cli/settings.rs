@@ -15,6 +15,7 @@ use super::flags;
 use super::instant;
 use super::validate_config;
 use crate::clock::{Clock, Micros};
+use crate::engine;
 use crate::manifest::Manifest;
 
 /// Key under which a config carries its manifest, as the reference's command takes it.
@@ -164,6 +165,17 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Where files go that belong to records: as in the reference, the platform's directory if it exists.
+pub(super) fn files_directory() -> PathBuf {
+    let platform = variable("AIRBYTE_STAGING_DIRECTORY");
+    let platform = platform.map_or_else(|| PathBuf::from("/staging/files"), PathBuf::from);
+    if platform.exists() {
+        platform
+    } else {
+        engine::Options::default().files
+    }
+}
+
 fn manifest_path(
     flags: &flags::Manifest,
     variable: &dyn Fn(&str) -> Option<String>,
@@ -254,7 +266,7 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     if is_stdin(path) {
         "<stdin>".to_owned()
     } else {

@@ -113,9 +113,12 @@ impl<'a> Collector<'a> {
     }
 
     fn take(&mut self, event: Event) -> io::Result<()> {
-        if let Some(config) = self.shared.session.take_changed_config() {
-            let config = Arc::new(config);
-            (self.emit)(Message::Control { config })?;
+        // A read whose records are kept has nobody who would hand a message on.
+        if self.shared.options.kept.is_none() {
+            for config in self.shared.session.take_changed_configs() {
+                let config = Arc::new(config);
+                (self.emit)(Message::Control { config })?;
+            }
         }
         match event {
             Event::Started { stream } => self.started(stream),

@@ -3,7 +3,7 @@
 use super::error::ReadError;
 use super::{Shared, StreamStats};
 use crate::component::ComponentError;
-use crate::component::authenticator::Session as _;
+use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::Tries;
 use crate::component::error_handler::{Action, Verdict, error_message};
 use crate::component::requester::{HttpRequester, RequestParts};
@@ -25,6 +25,17 @@ pub(super) enum Answer {
     Reset,
     /// The page is asked for again with fewer records; what the error handler says.
     Smaller(Option<String>),
+    /// The window is read in two halves; what the error handler says.
+    Split(Option<String>),
+}
+
+/// What can be changed about a request that the API finds too large.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mends {
+    /// The size of its page.
+    pub(super) size: bool,
+    /// The window of its cursor.
+    pub(super) window: bool,
 }
 
 impl Shared {
@@ -42,12 +53,15 @@ impl Shared {
         let config = &self.session.config;
         let parts = || retriever.request_parts(slice, token, cursor, size, config);
         let requester = retriever.requester().get();
-        let can_shrink = retriever.page_size_reduction().is_some();
-        self.ask(stream, requester, slice, token, &parts, can_shrink)
+        let mends = Mends {
+            size: retriever.page_size_reduction().is_some(),
+            window: retriever.request_window_splitting().is_some(),
+        };
+        self.ask(stream, requester, slice, token, &parts, mends)
     }
 
     /// Sends a request of a stream, and again as its error handler says. `parts` are the shares of
-    /// others in it; `can_shrink` tells whether it may be for smaller pages.
+    /// others in it; `mends` tells what else than this request may be asked for.
     pub(super) fn ask(
         &self,
         stream: usize,
@@ -55,13 +69,14 @@ impl Shared {
         slice: &Arc<StreamSlice>,
         token: Option<&Value>,
         parts: &dyn Fn() -> Result<RequestParts, ComponentError>,
-        can_shrink: bool,
+        mends: Mends,
     ) -> Result<Answer, ReadError> {
         let session = &*self.session;
         let handler = requester.error_handler();
         let mut request = requester.request(slice, token, parts()?, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
+        let mut was_renewed = false;
         loop {
             let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
                 return Ok(Answer::Stopped);
@@ -69,6 +84,10 @@ impl Shared {
             stats.requests.add(1);
             tries.sent += 1;
             let outcome = self.send_once(stats, &request)?;
+            let authenticator = requester.authenticator().map(Authenticator::get);
+            if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
+                authenticator.answered(&request, response, session)?;
+            }
             let verdict = handler.judge(&request.url, outcome.as_ref(), &session.config)?;
             match verdict.action {
                 Action::Success => {
@@ -80,22 +99,33 @@ impl Shared {
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
-                Action::ReducePageSize if can_shrink => {
+                Action::ReducePageSize if mends.size => {
                     return Ok(Answer::Smaller(verdict.message));
                 }
+                Action::SplitRequestWindow if mends.window => {
+                    return Ok(Answer::Split(verdict.message));
+                }
                 Action::Retry | Action::RateLimited => {}
+                Action::RefreshTokenThenRetry if was_renewed => {
+                    return Err(self.refused_again(&request, outcome.as_ref(), verdict, &tries));
+                }
                 Action::RefreshTokenThenRetry => {
-                    if let Some(authenticator) = requester.authenticator() {
-                        authenticator.get().refused(&request, session)?;
+                    if let Some(authenticator) = authenticator {
+                        was_renewed = authenticator.refused(&request, session)?;
                     }
                 }
                 Action::Fail | Action::ReducePageSize | Action::SplitRequestWindow => {
                     return Err(self.failure(&request, outcome.as_ref(), verdict, tries.sent));
                 }
             }
-            let Some(wait) =
+            let rotates = verdict.action == Action::RateLimited
+                && authenticator.is_some_and(|it| it.has_another(&request, session));
+            let wait = if rotates {
+                tries.rotating(handler, &verdict, &session.config)?
+            } else {
                 tries.next_wait(handler, outcome.as_ref(), &verdict, &session.config)?
-            else {
+            };
+            let Some(wait) = wait else {
                 return Err(self.exhausted(&request, outcome.as_ref(), verdict, &tries));
             };
             stats.retries.add(1);
@@ -106,7 +136,7 @@ impl Shared {
                 || outcome
                     .as_ref()
                     .is_ok_and(|response| response.status == 429);
-            if limited {
+            if limited && !rotates {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
@@ -159,6 +189,25 @@ impl Shared {
                 verdict.failure_type.unwrap_or(FailureType::SystemError),
             )
         }
+    }
+
+    /// The error of a request whose new access token is refused as the old one was.
+    ///
+    /// As airbyte-cdk 7.39.1, `http_client.py`: a token is renewed once for a request.
+    fn refused_again(
+        &self,
+        request: &Request,
+        outcome: Result<&Response, &TransportError>,
+        verdict: Verdict,
+        tries: &Tries,
+    ) -> ReadError {
+        let mut error = self.failure(request, outcome, verdict, tries.sent);
+        error.failure_type = FailureType::ConfigError;
+        error.message = format!(
+            "the API refuses the new access token too: {}",
+            error.message
+        );
+        error
     }
 
     /// The error of a request whose last try failed too.

@@ -11,10 +11,13 @@ mod async_job;
 mod checkpoint;
 mod chunks;
 mod collector;
+mod delivery;
 mod error;
 mod exchange;
 mod fetch;
 mod nested;
+mod page;
+mod paging;
 mod partitions;
 mod queue;
 mod read;
@@ -23,6 +26,7 @@ mod schedule;
 mod session;
 mod stats;
 mod turn;
+mod upload;
 mod worker;
 
 use chunks::Chunks;
@@ -38,6 +42,7 @@ use crate::plan::Plan;
 use collector::Collector;
 use schedule::{Policy, Schedule};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -45,6 +50,9 @@ use std::time::Duration;
 
 /// Pages that wait for the output before the workers have to.
 const CHANNEL_BOUND: usize = 16;
+
+/// Folder of files where none is named, as the reference has it.
+const FILES: &str = "airbyte-file-transfer";
 
 /// How a plan is executed.
 #[derive(Debug, Clone)]
@@ -62,6 +70,8 @@ pub struct Options {
     pub jobs: usize,
     /// Where the records are kept, if they do not go to the output.
     pub kept: Option<Kept>,
+    /// Where files go that belong to records.
+    pub files: PathBuf,
 }
 
 impl Default for Options {
@@ -73,6 +83,7 @@ impl Default for Options {
             probe: false,
             jobs: 1,
             kept: None,
+            files: std::env::temp_dir().join(FILES),
         }
     }
 }

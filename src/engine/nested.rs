@@ -4,7 +4,7 @@
 use super::Shared;
 use super::error::ReadError;
 use super::exchange::Answer;
-use super::worker::{Around, Seen, initial_token};
+use super::paging::{Around, Seen, initial_token};
 use crate::component::ComponentError;
 use crate::component::record_filter::Selecting;
 use crate::component::retriever::Retriever;

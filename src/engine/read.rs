@@ -6,6 +6,7 @@ use crate::component::cursor::CursorValue;
 use crate::component::retriever::PageSize;
 use crate::message::StreamSlice;
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -19,9 +20,8 @@ pub(super) type Latest = Mutex<Option<CursorValue>>;
 pub(super) struct PartitionRead {
     /// Index of the stream in the plan.
     pub(super) stream: usize,
+    /// What the state knows the partition by.
     pub(super) slice: Arc<StreamSlice>,
-    /// What asks for the next page; `None` for a first page without a token.
-    pub(super) token: Option<Value>,
     /// Number of the next page, from 0.
     pub(super) page: u64,
     pub(super) turns: Arc<Turns>,
@@ -33,47 +33,118 @@ pub(super) struct PartitionRead {
     pub(super) job: Arc<OnceLock<Done>>,
     /// Whether it has a place among the jobs that run.
     pub(super) has_place: bool,
-    /// Times the pagination was started again at the error handler's word.
+    /// The pages that are read now: those of the slice, or of a part that it was split into.
+    pub(super) pages: Pages,
+    /// Parts that are read after these pages.
+    parts: VecDeque<Part>,
+}
+
+/// The pages of one slice.
+pub(super) struct Pages {
+    /// What records are selected with, and how often it was split.
+    pub(super) part: Part,
+    /// What requests are made with: the slice of the part, or what is left of it.
+    pub(super) asked: Arc<StreamSlice>,
+    /// What asks for the next page; `None` for a first page without a token.
+    pub(super) token: Option<Value>,
+    /// Whether the first page was asked for.
+    pub(super) are_begun: bool,
+    /// Times the pagination was started again.
     pub(super) resets: u32,
     /// Records since the pagination started.
     pub(super) records: u64,
+    /// The latest cursor value of its records, where what is left is read by it.
+    pub(super) newest: Option<CursorValue>,
     /// The page size, when the API wanted a smaller one.
     pub(super) size: PageSize,
     repeats: Repeats,
+}
+
+/// A slice that a window was split into.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) slice: Arc<StreamSlice>,
+    pub(super) splits: u32,
 }
 
 impl PartitionRead {
     pub(super) fn new(stream: usize, slice: Arc<StreamSlice>, is_cut: bool) -> Self {
         Self {
             stream,
+            pages: Pages::of(Part {
+                slice: Arc::clone(&slice),
+                splits: 0,
+            }),
             slice,
-            token: None,
             page: 0,
             turns: Arc::default(),
             is_cut,
             latest: Arc::default(),
             job: Arc::default(),
             has_place: false,
-            resets: 0,
-            records: 0,
-            size: PageSize::default(),
-            repeats: Repeats::default(),
+            parts: VecDeque::new(),
         }
     }
 
     /// The same read with `token` for its next page.
-    pub(super) fn after(self, token: Option<Value>) -> Self {
-        Self {
-            token,
-            page: self.page + 1,
-            ..self
+    pub(super) fn after(mut self, token: Option<Value>) -> Self {
+        self.pages.token = token;
+        self.page += 1;
+        self
+    }
+
+    /// The same read with another slice, before its first page.
+    pub(super) fn of_slice(mut self, slice: Arc<StreamSlice>) -> Self {
+        self.pages = Pages::of(Part {
+            slice: Arc::clone(&slice),
+            splits: 0,
+        });
+        self.slice = slice;
+        self
+    }
+
+    /// Whether a part is left when these pages have come to their end.
+    pub(super) fn has_parts(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    /// The same read with its next part; none when no part is left.
+    pub(super) fn next_part(mut self) -> Option<Self> {
+        self.pages = Pages::of(self.parts.pop_front()?);
+        self.page += 1;
+        Some(self)
+    }
+
+    /// The same read with `halves` in place of the part that is read.
+    pub(super) fn split(mut self, halves: [StreamSlice; 2]) -> Option<Self> {
+        let splits = self.pages.part.splits + 1;
+        for slice in halves.into_iter().rev() {
+            let slice = Arc::new(slice);
+            self.parts.push_front(Part { slice, splits });
         }
+        self.next_part()
     }
 
     /// Notes the page that came for the present token; true when the pages go round in a circle.
     pub(super) fn goes_round(&mut self, body: &[u8]) -> bool {
-        let token = hash(&self.token.as_ref().map(Value::to_string));
-        self.repeats.note(token, || hash(&body))
+        let token = hash(&self.pages.token.as_ref().map(Value::to_string));
+        self.pages.repeats.note(token, || hash(&body))
+    }
+}
+
+impl Pages {
+    fn of(part: Part) -> Self {
+        Self {
+            asked: Arc::clone(&part.slice),
+            part,
+            token: None,
+            are_begun: false,
+            resets: 0,
+            records: 0,
+            newest: None,
+            size: PageSize::default(),
+            repeats: Repeats::default(),
+        }
     }
 }
 

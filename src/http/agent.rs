@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::Method;
-use ureq::http::header::AUTHORIZATION;
+use ureq::http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::proxy::{Proxies, is_secure};
@@ -159,6 +159,10 @@ impl Agent {
         if let Some(user) = user {
             headers.entry(AUTHORIZATION).or_insert(user);
         }
+        // What HTTP/1.1 means anyway; the reference says it, and so do we.
+        headers
+            .entry(CONNECTION)
+            .or_insert(HeaderValue::from_static("keep-alive"));
         let wants_length = matches!(method, Method::POST | Method::PUT | Method::PATCH);
         let mut head = ureq::http::Request::new(());
         *head.method_mut() = method;

@@ -113,9 +113,7 @@ fn of_io(error: &io::Error, host: &str, near: &str) -> (TransportErrorKind, Stri
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => (Broken, format!("{host} broke off the connection")),
         // The resolver's errors have no kind of their own.
-        _ if error.to_string().contains("lookup address") => {
-            (Dns, no_address(host, near))
-        }
+        _ if error.to_string().contains("lookup address") => (Dns, no_address(host, near)),
         _ => (Broken, format!("the connection to {host} broke: {error}")),
     }
 }

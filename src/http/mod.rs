@@ -22,7 +22,7 @@ mod wire;
 use std::fmt;
 
 pub use agent::{Agent, AgentError, AgentOptions};
-pub use archive::{Archive, ArchiveError, ArchiveMeta};
+pub use archive::{Archive, ArchiveError, ArchiveMeta, Held, read_requests};
 pub use gate::{Gate, GateKey, Stopped};
 pub use proxy::Proxies;
 pub use recorder::{RecordError, RecordOptions, Recorder};

@@ -29,7 +29,11 @@ impl Proxies {
 
     /// The proxy through which `url` is reached, if there is one.
     pub(super) fn of(&self, url: &str) -> Option<&str> {
-        let proxy = if is_secure(url) { &self.https } else { &self.http };
+        let proxy = if is_secure(url) {
+            &self.https
+        } else {
+            &self.http
+        };
         proxy.as_deref().filter(|_| !self.is_direct(url))
     }
 

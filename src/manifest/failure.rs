@@ -8,7 +8,7 @@ use super::error::Error;
 use super::frame::Frame;
 use super::lint::{did_you_mean, nearest};
 use super::located::Aside;
-use super::node::Map;
+use super::node::{Map, Node};
 use super::place::{Place, Via};
 
 /// Boxed, since every step of decoding returns it.
@@ -41,6 +41,14 @@ struct Spot {
     component: Option<String>,
     /// A key that stands there and is spelt nearly as the field that is missing.
     near: Option<String>,
+    /// The Python class that the component names, and where.
+    class: Option<(String, Place)>,
+}
+
+/// The `class_name` of a component.
+fn class_of(node: &Node) -> Option<(String, Place)> {
+    let class = node.get("class_name")?;
+    Some((class.as_str()?.to_owned(), class.at.clone()))
 }
 
 impl Failure {
@@ -71,6 +79,7 @@ impl Failure {
                 id: frame.id(),
                 component: frame.node.type_name().map(str::to_owned),
                 near,
+                class: class_of(frame.node),
             });
         }
         self
@@ -90,7 +99,8 @@ impl Failure {
     }
 
     pub(super) fn into_errors(self, fallback: &Place) -> Vec<Error> {
-        let Inner { kind, spot } = *self.0;
+        let Inner { kind, mut spot } = *self.0;
+        let class = spot.as_mut().and_then(|spot| spot.class.take());
         let mut help = None;
         let component = spot.as_ref().and_then(|spot| spot.component.as_deref());
         let message = match kind {
@@ -103,6 +113,13 @@ impl Failure {
                     Some(component) => format!("missing field `{field}` of `{component}`"),
                     None => format!("missing field `{field}`"),
                 }
+            }
+            Kind::Variant(_, expected) if let Some((class, at)) = class => {
+                if let Some(spot) = &mut spot {
+                    spot.at = at;
+                }
+                help = Some(format!("write it as {}", one_of(expected)));
+                format!("the class `{class}` is Python, which lowcode does not run")
             }
             Kind::Variant(found, expected) => {
                 help = did_you_mean(&found, expected.iter().copied());

@@ -39,12 +39,17 @@ impl<W: Write> AirbyteOutput<W> {
         let mut head = br#"{"type":"RECORD","record":{"stream":"#.to_vec();
         put(&**stream, &mut head);
         head.extend_from_slice(br#","data":"#);
-        let tail = format!(r#","emitted_at":{}}}}}"#, self.millis());
+        let tail = format!(r#","emitted_at":{}"#, self.millis());
         for record in records {
             self.lines.line(|line| {
                 line.extend_from_slice(&head);
                 record.write_json(line);
                 line.extend_from_slice(tail.as_bytes());
+                if let Some(file) = record.file() {
+                    line.extend_from_slice(br#","file_reference":"#);
+                    put(file, line);
+                }
+                line.extend_from_slice(b"}}");
             })?;
         }
         *self.counts.entry(Arc::clone(stream)).or_default() += records.len() as u64;
@@ -160,7 +165,8 @@ mod tests {
 
     use super::*;
     use crate::message::{
-        Catalog, CheckStatus, ConnectionStatus, FailureType, Level, Log, Spec, StreamStatus,
+        Catalog, CheckStatus, ConnectionStatus, FailureType, FileReference, Level, Log, Spec,
+        StreamStatus,
     };
 
     /// The lines of `messages`, sent at 1.7 s after the epoch.
@@ -199,6 +205,23 @@ mod tests {
                 r#"{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"a"},"stream_state":{"cursor":null,"of":{"x":1}}},"sourceStats":{"recordCount":2.0}}}"#,
                 r#"{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"a"},"stream_state":{"cursor":null,"of":{"x":1}}},"sourceStats":{"recordCount":0.0}}}"#,
             ]
+        );
+    }
+
+    #[test]
+    fn a_record_tells_where_its_file_is() {
+        let mut record = Data::from(json!({"x": 1}));
+        record.set_file(FileReference {
+            staging_file_url: "/files/a/x".to_owned(),
+            source_file_relative_path: "a/x".to_owned(),
+            file_size_bytes: 3,
+        });
+        assert_eq!(
+            line(Message::Records {
+                stream: Arc::from("a"),
+                records: vec![record]
+            }),
+            r#"{"type":"RECORD","record":{"stream":"a","data":{"x":1},"emitted_at":1700,"file_reference":{"staging_file_url":"/files/a/x","source_file_relative_path":"a/x","file_size_bytes":3}}}"#
         );
     }
 

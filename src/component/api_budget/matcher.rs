@@ -51,7 +51,7 @@ fn text(value: &Value) -> String {
 
 impl HttpRequestRegexMatcher {
     /// Whether the request is one of these.
-    pub(super) fn matches(&self, request: &Request) -> bool {
+    pub(in crate::component) fn matches(&self, request: &Request) -> bool {
         let method = self.method.as_deref().filter(|method| !method.is_empty());
         if method.is_some_and(|method| !method.eq_ignore_ascii_case(&request.method)) {
             return false;
@@ -81,6 +81,13 @@ impl HttpRequestRegexMatcher {
             && headers
                 .into_iter()
                 .all(|(name, value)| request.headers.get(name) == Some(text(value).as_str()))
+    }
+
+    /// Equal for matchers that match the same.
+    pub(in crate::component) fn identity(&self) -> String {
+        let pattern = self.url_path_pattern.as_ref().map(Regex::as_str);
+        let address = (&self.method, &self.url_base, pattern);
+        format!("{:?}", (address, &self.params, &self.headers))
     }
 
     /// How many requests one of these counts for.

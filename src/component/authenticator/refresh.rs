@@ -10,6 +10,9 @@ use crate::clock::Micros;
 use crate::component::ComponentError;
 use crate::template::{Config, Literal};
 
+/// The grant that is asked for by an assertion: RFC 7523 section 2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
 /// Microseconds for which a token of unknown lifetime is used: an hour.
 const LIFETIME: Micros = 3_600_000_000;
 
@@ -21,6 +24,8 @@ pub(super) struct Refresh {
     pub(super) headers: Map<String, Value>,
     /// Credentials that are in the form.
     secrets: Vec<String>,
+    /// All that an assertion depends on but the time; it is signed when it is sent.
+    asserted: Option<String>,
 }
 
 impl Refresh {
@@ -38,8 +43,19 @@ impl Refresh {
         if endpoint.is_empty() {
             return Err(ComponentError::config("`token_refresh_endpoint` is empty").or_at(at));
         }
-        let grant_type = text(&oauth.grant_type, "refresh_token")?;
         let updater = oauth.refresh_token_updater.as_ref();
+        if let Some(jwt) = oauth.assertion().filter(|_| updater.is_none()) {
+            let name = text(&oauth.grant_type_name, "grant_type")?;
+            return Ok(Some(Self {
+                endpoint,
+                refresh_token_name: "refresh_token".to_owned(),
+                form: Map::from_iter([(name, JWT_BEARER.into())]),
+                headers: fields(oauth.refresh_request_headers.as_ref(), config)?,
+                secrets: Vec::new(),
+                asserted: Some(jwt.identity(config)?),
+            }));
+        }
+        let grant_type = text(&oauth.grant_type, "refresh_token")?;
         let in_credentials = |name: &str| {
             let path = ["credentials".to_owned(), name.to_owned()];
             updater
@@ -70,12 +86,6 @@ impl Refresh {
                 },
             ),
         };
-        if refresh_token.is_none() && grant_type == "refresh_token" {
-            return Err(ComponentError::config(
-                "the grant `refresh_token` needs a `refresh_token`",
-            )
-            .or_at(at));
-        }
         let headers = fields(oauth.refresh_request_headers.as_ref(), config)?;
         let secrets = [
             refresh_token.clone().unwrap_or_default(),
@@ -108,6 +118,7 @@ impl Refresh {
             form,
             headers,
             secrets,
+            asserted: None,
         }))
     }
 
@@ -115,7 +126,8 @@ impl Refresh {
     pub(super) fn key(&self) -> String {
         let form = Value::Object(self.form.clone());
         let headers = Value::Object(self.headers.clone());
-        format!("{}\n{form}\n{headers}", self.endpoint)
+        let asserted = self.asserted.as_deref().unwrap_or_default();
+        format!("{}\n{form}\n{headers}\n{asserted}", self.endpoint)
     }
 
     /// Gets another token, keeps it in `token`, and tells the session what the config should keep.
@@ -130,6 +142,11 @@ impl Refresh {
             self.form
                 .insert(self.refresh_token_name.clone(), rotated.clone().into());
             self.secrets.push(rotated.clone());
+        }
+        if let Some(jwt) = oauth.assertion().filter(|_| self.asserted.is_some()) {
+            let assertion = jwt.token(session)?;
+            self.secrets.push(assertion.clone());
+            self.form.insert("assertion".to_owned(), assertion.into());
         }
         for secret in &self.secrets {
             session.secrets().add(secret);
@@ -150,6 +167,8 @@ impl Refresh {
             .as_ref()
             .is_some_and(|f| !f.is_empty());
         token.expires_at = match find(&answer, &name) {
+            // A token that was refused before its time: the next one has the same.
+            None if token.refused && now <= token.expires_at => token.expires_at,
             None => now.saturating_add(LIFETIME),
             Some(lifetime) => expiry(lifetime, is_instant, now).ok_or_else(|| {
                 ComponentError::system(format!(
@@ -272,8 +291,60 @@ send_refresh_request_as_query_params: true
         let session = TestSession::new(config(), vec![(200, json!({"access_token": "NEW"}))]);
         let expired: OAuthAuthenticator = from_yaml(&with("1740700000"));
         assert_eq!(token(&expired, &session).unwrap(), "Bearer NEW");
-        let alone: OAuthAuthenticator = from_yaml("access_token_value: ONLY");
+        let alone: OAuthAuthenticator = from_yaml(
+            "{access_token_value: ONLY, client_id: a, client_secret: b, refresh_token: c}",
+        );
         assert_eq!(token(&alone, &session).unwrap(), "Bearer ONLY");
+    }
+
+    #[test]
+    fn an_assertion_takes_the_place_of_all_else() {
+        let oauth: OAuthAuthenticator = from_yaml(
+            "
+token_refresh_endpoint: https://auth.example.com/token
+use_profile_assertion: true
+refresh_request_body: {not: sent}
+profile_assertion:
+  type: JwtAuthenticator
+  algorithm: HS256
+  secret_key: key
+  jwt_payload: {iss: me}
+",
+        );
+        let answer = |token: &str| (200, json!({"access_token": token, "expires_in": 60}));
+        let session = TestSession::new(config(), vec![answer("T1"), answer("T2")]);
+        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T1");
+        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T1");
+        let body = session.bodies().remove(0);
+        let start =
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ";
+        assert!(body.starts_with(start), "{body}");
+        assert_eq!(body.matches('&').count(), 1, "{body}");
+        let minute = std::time::Duration::from_secs(61);
+        session.config().clock().pause(minute);
+        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T2");
+        assert_ne!(session.bodies()[1], body, "signed anew");
+    }
+
+    #[test]
+    fn fields_that_do_not_go_together_are_told() {
+        let session = TestSession::new(config(), Vec::new());
+        for (yaml, complaint) in [
+            ("{client_id: a, refresh_token: c}", "a `client_secret`"),
+            (
+                "{client_id: a, client_secret: b}",
+                "needs a `refresh_token`",
+            ),
+            ("use_profile_assertion: true", "needs a `profile_assertion`"),
+            (
+                "{refresh_token_error_key: a, refresh_token_updater: {refresh_token_error_key: b}}",
+                "found both",
+            ),
+        ] {
+            let oauth: OAuthAuthenticator = from_yaml(yaml);
+            let error = token(&oauth, &session).unwrap_err();
+            assert!(error.message.contains(complaint), "{yaml}: {error}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Authenticate, Authenticator, Session};
 use crate::component::ComponentError;
 use crate::component::requester::RequestParts;
-use crate::http::Request;
+use crate::http::{Request, Response};
 use crate::template::{Config, Literal};
 
 /// Chooses one of several authenticators by a value of the config.
@@ -73,6 +73,25 @@ impl Authenticate for SelectiveAuthenticator {
     ) -> Result<(), ComponentError> {
         let chosen = self.chosen(session.config())?;
         chosen.get().authorize_below(base, parts, session)
+    }
+
+    fn sign(&self, request: &mut Request, session: &dyn Session) -> Result<(), ComponentError> {
+        self.chosen(session.config())?.get().sign(request, session)
+    }
+
+    fn answered(
+        &self,
+        request: &Request,
+        response: &Response,
+        session: &dyn Session,
+    ) -> Result<(), ComponentError> {
+        let chosen = self.chosen(session.config())?;
+        chosen.get().answered(request, response, session)
+    }
+
+    fn has_another(&self, request: &Request, session: &dyn Session) -> bool {
+        let chosen = self.chosen(session.config());
+        chosen.is_ok_and(|it| it.get().has_another(request, session))
     }
 
     fn refused(&self, request: &Request, session: &dyn Session) -> Result<bool, ComponentError> {

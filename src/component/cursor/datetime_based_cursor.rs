@@ -123,6 +123,44 @@ impl DatetimeBasedCursor {
         self.is_client_side_incremental.unwrap_or(false)
     }
 
+    pub(super) fn has_one_window(&self) -> bool {
+        let step = self.step.as_ref();
+        step.is_none_or(|step| step.source().is_empty()) && self.granularity().is_none()
+    }
+
+    pub(super) fn check_splits(&self) -> Result<(), ComponentError> {
+        let mistake = |message: String| {
+            let message = format!("`request_window_splitting`: {message}");
+            Err(ComponentError::config(message).or_at(self.cursor_field.at()))
+        };
+        let Some(text) = self.granularity() else {
+            return mistake("without a `cursor_granularity` no window is the smallest".to_owned());
+        };
+        if self.is_client_side() {
+            return mistake(
+                "with `is_client_side_incremental` no request asks for a window".to_owned(),
+            );
+        }
+        let granularity = Duration::parse(text).map_err(|error| self.wrong(&error))?;
+        if !granularity.is_fixed() || granularity.rest.0 <= 0 {
+            return mistake(format!(
+                "the `cursor_granularity` `{text}` has no fixed length above zero"
+            ));
+        }
+        match smallest_unit(&self.datetime_format) {
+            Some(unit) if granularity.rest.0 < unit => mistake(format!(
+                "the `datetime_format` `{}` cannot tell windows of `{text}` apart",
+                self.datetime_format
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn granularity(&self) -> Option<&str> {
+        let text = self.cursor_granularity.as_deref();
+        text.filter(|text| !text.is_empty())
+    }
+
     pub(super) fn evaluate(&self, given: &Given<'_>) -> Result<StreamCursor, ComponentError> {
         let config = given.config;
         let field = match given.field {
@@ -134,10 +172,7 @@ impl DatetimeBasedCursor {
                 .as_ref()
                 .is_some_and(|template| !template.source().is_empty())
         };
-        let granularity = self
-            .cursor_granularity
-            .as_deref()
-            .filter(|text| !text.is_empty());
+        let granularity = self.granularity();
         if set(&self.step) != granularity.is_some() {
             return Err(ComponentError::config(
                 "`step` and `cursor_granularity` go together: expected both or neither",
@@ -153,9 +188,15 @@ impl DatetimeBasedCursor {
         // Differs: all windows of a run end at one instant; the reference asks the clock again for
         // each partition.
         let now = DateTime::utc(config.clock().now_utc());
-        let end = match self.end_datetime.as_ref().filter(|end| end.is_set()) {
-            Some(end) => Some(end.evaluate(&self.datetime_format, config)?),
-            None => None,
+        let end = self.end_datetime.as_ref().filter(|end| end.is_set());
+        let end = end.map(|end| end.evaluate(&self.datetime_format, config));
+        // As in the reference an end that cannot be read fails the read alone.
+        let (end, no_end) = match end.transpose() {
+            Ok(end) => (end, None),
+            Err(error) => {
+                let told = ComponentError::system(error.message).or_at(error.at.as_ref());
+                (None, Some(told))
+            }
         };
         let (clamping, unit) = self.clamping(config)?;
         let runs_on = end.is_none() && clamping == Clamping::None;
@@ -186,6 +227,7 @@ impl DatetimeBasedCursor {
             is_bounded: true,
             clock: runs_on.then(|| Arc::clone(config.clock())),
             is_global: self.global_substream_cursor.unwrap_or(false),
+            no_end,
         };
         StreamCursor::new(settings, given).map_err(|error| self.wrong(&error))
     }
@@ -281,6 +323,27 @@ impl DatetimeBasedCursor {
     fn wrong(&self, error: &crate::template::datetime::DateError) -> ComponentError {
         wrong(error, Some(&self.cursor_field))
     }
+}
+
+/// Microseconds of the smallest unit that a format of dates writes.
+fn smallest_unit(format: &str) -> Option<i64> {
+    const UNITS: [(&str, i64); 11] = [
+        ("%epoch_microseconds", 1),
+        ("%s_as_float", 1),
+        ("%f", 1),
+        ("%_ms", 1_000),
+        ("%ms", 1_000),
+        ("%S", 1_000_000),
+        ("%s", 1_000_000),
+        ("%M", 60_000_000),
+        ("%H", 3_600_000_000),
+        ("%I", 3_600_000_000),
+        ("%d", 86_400_000_000),
+    ];
+    let units = UNITS
+        .iter()
+        .filter(|(directive, _)| format.contains(directive));
+    units.map(|(_, micros)| *micros).min()
 }
 
 fn span(micros: i64) -> Duration {

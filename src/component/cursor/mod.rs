@@ -10,6 +10,7 @@ mod incrementing_count_cursor;
 mod intervals;
 mod legacy_to_per_partition_state_migration;
 mod min_max_datetime;
+mod narrowing;
 mod partition_states;
 mod progress;
 mod stream_cursor;
@@ -99,6 +100,25 @@ impl Cursor {
     #[must_use]
     pub fn is_data_feed(&self) -> bool {
         matches!(self, Self::DatetimeBasedCursor(cursor) if cursor.is_data_feed())
+    }
+
+    /// Whether a partition has one window: a cursor of dates without `step`.
+    #[must_use]
+    pub fn has_one_window(&self) -> bool {
+        matches!(self, Self::DatetimeBasedCursor(cursor) if cursor.has_one_window())
+    }
+
+    /// Checks that its windows can be split into smaller ones.
+    ///
+    /// # Errors
+    /// What keeps them from it.
+    pub fn check_splits(&self) -> Result<(), ComponentError> {
+        match self {
+            Self::DatetimeBasedCursor(cursor) => cursor.check_splits(),
+            Self::IncrementingCountCursor(_) => Err(ComponentError::config(
+                "windows of an `IncrementingCountCursor` cannot be split",
+            )),
+        }
     }
 
     /// Whether records that are not new are dropped here, since the API sends all.

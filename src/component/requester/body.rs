@@ -63,14 +63,38 @@ fn content_type(headers: &mut Headers, value: &str) {
 
 /// JSON as Python's `json.dumps` writes it: a space after `,` and `:`, and ASCII only.
 fn python_json(value: &Value) -> Vec<u8> {
+    written(value, Python(" "))
+}
+
+/// The same without spaces.
+pub(in crate::component) fn compact_json(value: &Value) -> Vec<u8> {
+    written(value, Python(""))
+}
+
+fn written(value: &Value, formatter: Python) -> Vec<u8> {
     let mut text = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut text, Python);
+    let mut serializer = Serializer::with_formatter(&mut text, formatter);
     // A JSON value in memory can always be written.
     let _ = value.serialize(&mut serializer);
     text
 }
 
-struct Python;
+/// With what stands after `,` and `:`.
+struct Python(&'static str);
+
+impl Python {
+    fn comma<W: ?Sized + std::io::Write>(
+        &self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first {
+            return Ok(());
+        }
+        writer.write_all(b",")?;
+        writer.write_all(self.0.as_bytes())
+    }
+}
 
 impl Formatter for Python {
     fn begin_array_value<W: ?Sized + std::io::Write>(
@@ -78,11 +102,7 @@ impl Formatter for Python {
         writer: &mut W,
         first: bool,
     ) -> std::io::Result<()> {
-        if first {
-            Ok(())
-        } else {
-            writer.write_all(b", ")
-        }
+        self.comma(writer, first)
     }
 
     fn begin_object_key<W: ?Sized + std::io::Write>(
@@ -90,18 +110,15 @@ impl Formatter for Python {
         writer: &mut W,
         first: bool,
     ) -> std::io::Result<()> {
-        if first {
-            Ok(())
-        } else {
-            writer.write_all(b", ")
-        }
+        self.comma(writer, first)
     }
 
     fn begin_object_value<W: ?Sized + std::io::Write>(
         &mut self,
         writer: &mut W,
     ) -> std::io::Result<()> {
-        writer.write_all(b": ")
+        writer.write_all(b":")?;
+        writer.write_all(self.0.as_bytes())
     }
 
     fn write_string_fragment<W: ?Sized + std::io::Write>(

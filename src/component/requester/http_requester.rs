@@ -115,6 +115,9 @@ impl HttpRequester {
             request.headers.set(&name, value);
         }
         set_body(&mut request, parts.body_data, parts.body_json)?;
+        if let Some(authenticator) = &self.authenticator {
+            authenticator.get().sign(&mut request, session)?;
+        }
         Ok(request)
     }
 

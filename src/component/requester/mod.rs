@@ -27,7 +27,8 @@ pub use request_body::{
 };
 pub use request_option::{InjectInto, RequestOption, RequestPath};
 
-pub(super) use body::send_form;
+pub(super) use body::{compact_json, send_form};
+pub(super) use fetch::persist;
 pub(super) use input::{Evaluated, Fields};
 
 use schemars::JsonSchema;

@@ -4,9 +4,11 @@
 //! records and the next token. It is immutable: what changes during a read is the engine's.
 
 mod async_retriever;
+mod checks;
 mod page_size_reduction;
 mod pagination_reset;
 mod read_all;
+mod request_window_splitting;
 mod simple_retriever;
 
 use schemars::JsonSchema;
@@ -16,7 +18,8 @@ pub use async_retriever::{
     AsyncJobStatusMap, AsyncRetriever, JobStatus, job_context, slice_of_job,
 };
 pub use page_size_reduction::{PageSize, PageSizeReduction};
-pub use pagination_reset::{PaginationReset, ResetAction};
+pub use pagination_reset::PaginationReset;
+pub use request_window_splitting::RequestWindowSplitting;
 pub use simple_retriever::SimpleRetriever;
 
 /// How the records of a stream are retrieved.

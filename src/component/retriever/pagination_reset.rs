@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 /// Starts the pages again from the first.
 ///
-/// A stream may start again once; what it gave before comes again. As airbyte-cdk 7.39.1,
-/// `pagination_tracker.py`.
+/// What is read the same again may start again once, and comes twice; what is left of a window must be
+/// less each time. As airbyte-cdk 7.39.1, `pagination_tracker.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct PaginationReset {
     /// What is read after the start.
@@ -19,7 +19,7 @@ pub struct PaginationReset {
 /// What is read when the pages start again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ResetAction {
+enum ResetAction {
     /// The rest of the cursor's window, from the last record on. The API must give records in
     /// ascending order. Without a cursor: the same again.
     SplitUsingCursor,
@@ -44,10 +44,10 @@ struct PaginationResetLimits {
 }
 
 impl PaginationReset {
-    /// What is read after the start.
+    /// Whether only what is left of the cursor's window is read after the start.
     #[must_use]
-    pub fn action(&self) -> ResetAction {
-        self.action
+    pub fn splits(&self) -> bool {
+        self.action == ResetAction::SplitUsingCursor
     }
 
     /// Records after which the pages start again.
@@ -68,7 +68,7 @@ mod tests {
         let reset: PaginationReset = from_yaml(
             "{action: SPLIT_USING_CURSOR, limits: {type: PaginationResetLimits, number_of_records: 5}}",
         );
-        assert_eq!(reset.action(), ResetAction::SplitUsingCursor);
+        assert!(reset.splits());
         assert_eq!(reset.limit(), Some(5));
         let reset: PaginationReset = from_yaml("{action: RESET}");
         assert_eq!(reset.limit(), None);

@@ -6,15 +6,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{PageSizeReduction, PaginationReset};
+use super::{PageSizeReduction, PaginationReset, RequestWindowSplitting};
 use crate::component::ComponentError;
 use crate::component::cursor::Cursor;
 use crate::component::decoder::{Decoder, Page};
-use crate::component::error_handler::Action;
-use crate::component::extractor::Extractor;
+use crate::component::extractor::ResponseToFileExtractor;
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
-use crate::component::partition_router::{PartitionRouter, overlay, share_of_all};
+use crate::component::partition_router::{
+    ParentStreamConfig, PartitionRouter, overlay, share_of_all,
+};
 use crate::component::record_filter::RecordSelector;
 use crate::component::requester::{RequestParts, Requester};
 use crate::message::StreamSlice;
@@ -26,15 +27,15 @@ use crate::template::Config;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct SimpleRetriever {
     /// What is asked for.
-    requester: Requester,
+    pub(super) requester: Requester,
     /// How the bytes of a response are read. Unset: as JSON.
     #[serde(default)]
-    decoder: Option<Decoder>,
+    pub(super) decoder: Option<Decoder>,
     /// Which records a response holds.
-    record_selector: RecordSelector,
+    pub(super) record_selector: RecordSelector,
     /// How the next page is asked for. Unset: there is one page.
     #[serde(default)]
-    paginator: Option<Paginator>,
+    pub(super) paginator: Option<Paginator>,
     /// What the stream is split by: one router, or a list of them for all combinations of their
     /// partitions. Unset: the stream is one.
     #[serde(default)]
@@ -44,13 +45,19 @@ pub struct SimpleRetriever {
     ignore_stream_slicer_parameters_on_paginated_requests: Option<bool>,
     /// What starts the pages again from the first, beside the action `RESET_PAGINATION`.
     #[serde(default)]
-    pagination_reset: Option<PaginationReset>,
+    pub(super) pagination_reset: Option<PaginationReset>,
     /// How pages are made smaller on the action `REDUCE_PAGE_SIZE`.
     #[serde(default)]
-    page_size_reduction: Option<PageSizeReduction>,
+    pub(super) page_size_reduction: Option<PageSizeReduction>,
+    /// How a window of the cursor is split on the action `SPLIT_REQUEST_WINDOW`.
+    #[serde(default)]
+    pub(super) request_window_splitting: Option<RequestWindowSplitting>,
     /// Whether the partition is put into no request: a job is made for it.
     #[serde(skip)]
     is_download: bool,
+    /// The file that a download is.
+    #[serde(skip)]
+    file: Option<ResponseToFileExtractor>,
 }
 
 impl SimpleRetriever {
@@ -58,6 +65,7 @@ impl SimpleRetriever {
     pub(super) fn of_download(
         requester: Requester,
         decoder: Option<Decoder>,
+        file: Option<ResponseToFileExtractor>,
         record_selector: RecordSelector,
         paginator: Option<Paginator>,
         partition_router: Option<OneOrMany<PartitionRouter>>,
@@ -71,28 +79,10 @@ impl SimpleRetriever {
             ignore_stream_slicer_parameters_on_paginated_requests: None,
             pagination_reset: None,
             page_size_reduction: None,
+            request_window_splitting: None,
             is_download: true,
+            file,
         }
-    }
-
-    /// Whether a combined extractor goes with the rest, as airbyte-cdk 7.39.1 refuses it
-    /// (`model_to_component_factory.py`).
-    fn check_extractor(&self) -> Result<(), ComponentError> {
-        let Extractor::CombinedExtractor(_) = self.record_selector.extractor() else {
-            return Ok(());
-        };
-        if self.decoder.as_ref().is_some_and(Decoder::is_streamed) {
-            return Err(ComponentError::config(
-                "`CombinedExtractor` does not go with a decoder that reads its body as a stream",
-            ));
-        }
-        let by_offset = self.paginator.as_ref().is_some_and(Paginator::is_by_offset);
-        if self.record_selector.extractor().unites() && by_offset {
-            return Err(ComponentError::config(
-                "`CombinedExtractor` with the mode `union` does not go with `OffsetIncrement`: the number of its records is not that of the API's page",
-            ));
-        }
-        Ok(())
     }
 
     /// What is asked for.
@@ -133,46 +123,25 @@ impl SimpleRetriever {
         self.page_size_reduction.as_ref()
     }
 
-    /// Checks what only the whole retriever, or the configuration, can tell.
+    /// How a window of the cursor is split.
+    #[must_use]
+    pub fn request_window_splitting(&self) -> Option<&RequestWindowSplitting> {
+        self.request_window_splitting.as_ref()
+    }
+
+    /// Whether the first page of each partition stands in the record of its parent: in a run without
+    /// a state, with one router.
     ///
-    /// # Errors
-    /// When its parts do not go together.
-    pub fn check(&self, config: &Config) -> Result<(), ComponentError> {
-        self.check_extractor()?;
-        if let Some(paginator) = &self.paginator {
-            paginator.get().check(config)?;
+    /// As airbyte-cdk 7.39.1, `LazySimpleRetriever`.
+    #[must_use]
+    pub fn reads_lazily(&self) -> bool {
+        match &self.partition_router {
+            Some(OneOrMany::One(PartitionRouter::SubstreamPartitionRouter(router))) => router
+                .parents()
+                .iter()
+                .any(ParentStreamConfig::embeds_pages),
+            _ => false,
         }
-        let reduces = self
-            .requester
-            .get()
-            .error_handler()
-            .uses(Action::ReducePageSize);
-        if reduces && self.page_size_reduction.is_none() {
-            return Err(ComponentError::config(
-                "the action `REDUCE_PAGE_SIZE` needs a `page_size_reduction` in the retriever",
-            ));
-        }
-        let paginator = self.paginator.as_ref().map(Paginator::get);
-        let missing = paginator.map_or(Some("a `DefaultPaginator`"), |paginator| {
-            paginator.fixed_size()
-        });
-        if self.page_size_reduction.is_some()
-            && let Some(missing) = missing
-        {
-            return Err(ComponentError::config(format!(
-                "`page_size_reduction` needs {missing}"
-            )));
-        }
-        let limits = self
-            .pagination_reset
-            .as_ref()
-            .and_then(PaginationReset::limit);
-        if limits.is_some() && self.record_selector.filters() {
-            return Err(ComponentError::config(
-                "the `limits` of a `pagination_reset` do not go with a `record_filter`",
-            ));
-        }
-        Ok(())
     }
 
     /// Whether the states of parents are kept in that of the stream: not where several routers are a
@@ -224,6 +193,9 @@ impl SimpleRetriever {
     /// Reads the body of a response.
     #[must_use]
     pub fn decode(&self, body: Vec<u8>) -> Page {
+        if let Some(file) = &self.file {
+            return file.page(body);
+        }
         let depth = self.record_selector.depth();
         match &self.decoder {
             Some(decoder) => decoder.decode(body, depth),

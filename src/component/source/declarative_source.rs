@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::{Check, ConcurrencyLevel, Spec};
 use crate::component::api_budget::ApiBudget;
-use crate::manifest::{self, Error, Node, Place, Raw};
+use crate::component::custom;
+use crate::manifest::{self, Error, Manifest, Node, Place, Raw};
 use crate::template::{Config, Template, scope};
 
 /// The manifest of a source of data.
@@ -62,6 +63,15 @@ pub struct Ignored {
 }
 
 impl DeclarativeSource {
+    /// The source of a manifest, with the components that this program offers by the name of a
+    /// class.
+    ///
+    /// # Errors
+    /// All mistakes outside of its parts, which are decoded one by one.
+    pub fn of(manifest: &Manifest) -> Result<Self, Vec<Error>> {
+        manifest::decode(&custom::written_out(manifest.root()))
+    }
+
     /// Version of the language that the manifest was written for.
     #[must_use]
     pub fn version(&self) -> &str {

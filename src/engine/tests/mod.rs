@@ -2,10 +2,12 @@
 
 mod ends;
 mod faults;
+mod files;
 mod incremental;
 mod pages;
 mod parents;
 mod random;
+mod windows;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{RecvTimeoutError, channel};

@@ -98,7 +98,7 @@ fn a_pagination_that_starts_again_for_ever_is_an_error() {
     assert!(
         ran.outcome("a").errors[0]
             .message
-            .contains("started 2 times")
+            .contains("did not come further")
     );
     assert_eq!(ran.asked.len(), 2);
 }

@@ -82,6 +82,25 @@ impl Canon {
             }
     }
 
+    /// The request in one line.
+    pub(super) fn show(&self) -> String {
+        let pairs = self
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let query = pairs.collect::<Vec<_>>().join("&");
+        let mut text = format!("{} {}", self.method, self.address);
+        if !query.is_empty() {
+            text.push('?');
+            text.push_str(&query);
+        }
+        if self.body != Body::Empty {
+            text.push(' ');
+            text.push_str(&self.body.show());
+        }
+        text
+    }
+
     /// How this recorded request differs from `asked`, in words.
     pub(super) fn difference(&self, asked: &Self) -> Vec<String> {
         let mut found = Vec::new();

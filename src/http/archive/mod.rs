@@ -6,6 +6,8 @@
 mod canon;
 mod fit;
 mod har;
+mod hold;
+mod log;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,9 +21,12 @@ use serde_json::Value;
 
 use self::canon::Canon;
 use self::har::{Entry, Har};
+use self::log::RequestLog;
 use super::{Request, Response, Secrets, Transport, TransportError, TransportErrorKind, redirect};
 
 pub(in crate::http) use self::har::KINDS;
+pub use self::hold::Held;
+pub use self::log::read_requests;
 
 /// Replays recorded exchanges.
 ///
@@ -39,6 +44,7 @@ pub struct Archive {
     masked: Vec<usize>,
     meta: Option<ArchiveMeta>,
     secrets: Secrets,
+    log: Option<RequestLog>,
 }
 
 #[derive(Debug)]
@@ -133,6 +139,7 @@ impl Archive {
             masked: Vec::new(),
             meta,
             secrets: Secrets::default(),
+            log: None,
         };
         for (at, exchange) in archive.exchanges.iter().enumerate() {
             let group = *archive
@@ -170,6 +177,15 @@ impl Archive {
         self
     }
 
+    /// Writes each request that it is asked for to a file, unmasked; [`read_requests`] reads it.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn logging_to(mut self, path: &Path) -> io::Result<Self> {
+        self.log = Some(RequestLog::create(path)?);
+        Ok(self)
+    }
+
     /// What `lowcode` wrote down at the recording; none when another tool recorded.
     #[must_use]
     pub fn meta(&self) -> Option<&ArchiveMeta> {
@@ -177,6 +193,9 @@ impl Archive {
     }
 
     fn answer(&self, request: &Request) -> Result<Response, TransportError> {
+        if let Some(log) = &self.log {
+            log.write(request);
+        }
         let asked = Canon::of(request);
         let found = self.exact.get(&asked).copied().or_else(|| {
             // Most often the same values were masked at the recording.

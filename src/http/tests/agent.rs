@@ -37,6 +37,7 @@ fn connections_are_kept_and_statuses_are_no_errors() {
     assert_eq!(late.wire_bytes, 4);
     let got = server.got();
     assert!(got.iter().all(|got| got.connection == 0));
+    assert!((got.iter()).all(|got| got.header("connection") == Some("keep-alive")));
     assert!(
         got[0].head.starts_with("GET /a?b=1 HTTP/1.1\r\n"),
         "{}",
