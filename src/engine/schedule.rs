@@ -42,6 +42,8 @@ struct State {
     begun: VecDeque<PartitionRead>,
     streams: Vec<StreamState>,
     stopped: bool,
+    /// Workers that wait. A wake-up that nobody waits for would cost a call of the system.
+    waiting: usize,
     /// Reads that wait for a place among the jobs that run.
     parked: VecDeque<PartitionRead>,
     /// How many more jobs may run at the same time.
@@ -153,6 +155,7 @@ impl Schedule {
                 begun: VecDeque::new(),
                 streams,
                 stopped: false,
+                waiting: 0,
                 parked: VecDeque::new(),
                 places: options.jobs.max(1),
                 broken: None,
@@ -184,23 +187,29 @@ impl Schedule {
                 return Err(error);
             }
             if state.stopped || state.streams.iter().all(|s| s.finished) {
-                self.changed.notify_all();
+                self.wake_all(state);
                 return Ok(None);
             }
             if let Some(read) = state.choose(self.policy, self.low_water)? {
                 return Ok(Some(read));
             }
+            state.waiting += 1;
             state = self
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
     }
 
     /// Puts a read back that goes on with its next page.
     pub(super) fn resume(&self, read: PartitionRead) {
-        self.lock().begun.push_back(read);
-        self.changed.notify_one();
+        let mut state = self.lock();
+        state.begun.push_back(read);
+        if state.waiting > 0 {
+            drop(state);
+            self.changed.notify_one();
+        }
     }
 
     /// Gives a read its place among the jobs that run; without one, it is kept until there is.
@@ -245,7 +254,7 @@ impl Schedule {
                 child.partitions.arrive(edge.input, slice)?;
             }
         }
-        self.changed.notify_all();
+        self.wake_all(state);
         Ok(())
     }
 
@@ -272,7 +281,7 @@ impl Schedule {
         }
         let mut finished = Vec::new();
         state.settle(stream, &mut finished);
-        self.changed.notify_all();
+        self.wake_all(state);
         finished
     }
 
@@ -281,7 +290,7 @@ impl Schedule {
         let mut state = self.lock();
         state.streams[stream].dropped = true;
         state.streams[stream].partitions.clear();
-        self.changed.notify_all();
+        self.wake_all(state);
     }
 
     /// Whether nobody wants more of `stream`.
@@ -296,8 +305,17 @@ impl Schedule {
 
     /// Hands out nothing more.
     pub(super) fn stop(&self) {
-        self.lock().stopped = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.stopped = true;
+        self.wake_all(state);
+    }
+
+    /// Wakes the workers that wait, after a change of `state`.
+    fn wake_all(&self, state: MutexGuard<'_, State>) {
+        if state.waiting > 0 {
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -318,7 +336,7 @@ impl Drop for JobPlace<'_> {
             }
             None => state.places += 1,
         }
-        self.0.changed.notify_all();
+        self.0.wake_all(state);
     }
 }
 
