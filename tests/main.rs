@@ -11,6 +11,7 @@ mod asana_server;
 mod cli;
 mod conformance;
 mod embedding;
+mod errors;
 mod layers;
 mod manifests;
 mod readme;

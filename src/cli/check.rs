@@ -11,6 +11,7 @@ use super::protocol;
 use super::read;
 use super::settings::files_directory;
 use super::signals;
+use crate::component::authenticator::Session as _;
 use crate::component::source::{Check, CheckDynamicStream, CheckStream};
 use crate::engine::{self, Options};
 use crate::manifest::{Node, NodeValue};
@@ -66,6 +67,11 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
             say(&format!("check failed: {message}"));
             Some(message.clone())
         }
+        Verdict::Failed { message, report } => {
+            let secrets = opened.session.secrets();
+            say(&secrets.mask(&format!("check failed: {report}")));
+            Some(message.clone())
+        }
     };
     output.write(&Message::ConnectionStatus(ConnectionStatus {
         status: match message {
@@ -100,6 +106,11 @@ fn writes_back(node: &Node) -> bool {
 enum Verdict {
     Fine,
     Wrong(String),
+    /// A stream cannot be read: in a sentence, and all that helps.
+    Failed {
+        message: String,
+        report: String,
+    },
     /// The manifest's part for the stream is wrong.
     Refused(String),
     Interrupted,
@@ -196,7 +207,7 @@ fn unoffered(opened: &Opened, offer: &Offer) -> Option<Verdict> {
         Some(stream) => Some(Verdict::Wrong(format!(
             "streams of `{}`: {}",
             stream.name,
-            stream.message()
+            stream.message(opened.session.secrets())
         ))),
         None if offer.streams.is_empty() => {
             Some(Verdict::Wrong("there is no stream to read".to_owned()))
@@ -217,7 +228,7 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
     if let Some(stream) = broken.first() {
         return Ok(Some(Verdict::Refused(format!(
             "stream `{name}`: {}",
-            stream.message()
+            stream.message(opened.session.secrets())
         ))));
     }
     let options = Options {
@@ -236,11 +247,10 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
     }
     let read = outcome.streams.iter().find(|stream| stream.selected);
     if let Some(error) = read.and_then(|stream| stream.errors.first()) {
-        // What no response filter put into words is told in the API's own.
-        let said = error.answer.as_ref().filter(|_| error.at.is_none());
-        let said = said.map_or_else(String::new, |answer| format!(" ({answer})"));
-        let message = format!("stream `{name}`: {}{said}", error.message);
-        return Ok(Some(Verdict::Wrong(message)));
+        return Ok(Some(Verdict::Failed {
+            message: format!("stream `{name}`: {}", error.sentence()),
+            report: format!("stream `{name}`: {error}"),
+        }));
     }
     // The reference calls a stream without a partition unavailable (`default_stream.py`).
     if read.is_some_and(|stream| stream.stats.partitions.get() == 0 && stream.finished) {

@@ -23,7 +23,8 @@ use crate::component::ComponentError;
 use crate::component::api_budget::Limiter;
 use crate::component::resolver::ComponentValues;
 use crate::component::source::DeclarativeSource;
-use crate::engine::{self, Session};
+use crate::engine::{self, ReadError, Session};
+use crate::http::Secrets;
 use crate::manifest::{self, Manifest, Node};
 use crate::message::{ConfiguredCatalog, Data, InputState, Message};
 use crate::plan::{Offer, OfferedStream, Plan, Planner, StreamFailure, stream_of};
@@ -37,6 +38,8 @@ pub(super) struct Opened {
     pub(super) session: Arc<Session>,
     network: Network,
     threads: usize,
+    /// Names of streams that are not read at the same time.
+    pub(super) groups: Vec<BTreeSet<String>>,
     speaks_protocol: bool,
 }
 
@@ -84,6 +87,7 @@ pub(super) fn open(
         .map(|budget| Limiter::new(budget, &config))
         .transpose()
         .map_err(Failure::wrong)?;
+    let groups = (declared.groups()).map_err(|errors| wrong_manifest(errors, &source.manifest))?;
     let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
     let mut session = session.within(budget);
     // The tokens of an archive are masked.
@@ -99,6 +103,7 @@ pub(super) fn open(
         config,
         network,
         threads,
+        groups,
         speaks_protocol: !is_run,
     })
 }
@@ -140,13 +145,13 @@ impl From<(String, Vec<StreamFailure>)> for Broken {
 }
 
 impl Broken {
-    /// The mistakes in one line.
-    pub(super) fn message(&self) -> String {
+    /// The mistakes in one line, without credentials.
+    pub(super) fn message(&self, secrets: &Secrets) -> String {
         let texts = self.mistakes.iter().map(|mistake| match mistake {
             StreamFailure::Manifest(error) => format!("{}: {}", error.at, error.message),
             StreamFailure::Component(error) => error.to_string(),
         });
-        texts.collect::<Vec<_>>().join("; ")
+        secrets.mask(&texts.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -178,10 +183,8 @@ impl Opened {
 
     /// Goes on with another config, of which the secrets are masked as well.
     pub(super) fn overlay(&mut self, values: Value) {
-        if let Some(spec) = &self.source.spec {
-            for secret in secrets::values(&spec.connection_specification, &values) {
-                self.network.secrets.add(&secret);
-            }
+        for secret in secrets::of(self.source.connection_specification(), &values) {
+            self.network.secrets.add(&secret);
         }
         self.config = Config::new(values, Arc::clone(&self.source.settings.clock));
         self.session = Arc::new(self.session.with_config(self.config.clone()));
@@ -258,21 +261,22 @@ impl Opened {
                             name => error.in_stream(name),
                         });
                     }
-                    StreamFailure::Component(error) => match &error.at {
-                        Some(at) => {
-                            let message = self.network.secrets.mask(&error.message);
-                            let error = manifest::Error::new(message, at);
-                            drawn.push(error.in_stream(&stream.name));
+                    StreamFailure::Component(error) => {
+                        let error = ReadError::from(error.clone());
+                        let error = error.masked(&self.network.secrets);
+                        match error.as_mistake() {
+                            Some(mistake) => drawn.push(mistake.in_stream(&stream.name)),
+                            None => {
+                                others.insert(format!("error: stream `{}`: {error}", stream.name));
+                            }
                         }
-                        None => {
-                            others.insert(format!("error: stream `{}`: {error}", stream.name));
-                        }
-                    },
+                    }
                 }
             }
         }
         for error in manifest::merge(drawn) {
-            say(&error.render(self.source.manifest.source()));
+            let drawn = error.render(self.source.manifest.source());
+            say(&self.network.secrets.mask(&drawn));
         }
         for error in others {
             say(&self.network.secrets.mask(&error));

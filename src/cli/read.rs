@@ -13,6 +13,7 @@ use super::run::ending;
 use super::settings::{files_directory, read_json};
 use super::signals;
 use crate::clock::Clock;
+use crate::component::authenticator::Session as _;
 use crate::engine::{self, Options};
 use crate::message::{
     self, ConfiguredCatalog, FailureType, InputState, Level, Log, Message, StreamStatus,
@@ -71,7 +72,11 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let Planned { plan, broken } = opened.plan_from(offer, &wanted, state, &catalog);
     opened.tell(&broken);
     for stream in &broken {
-        stream_failure(&mut output, &stream.name, &stream.message())?;
+        stream_failure(
+            &mut output,
+            &stream.name,
+            &stream.message(opened.session.secrets()),
+        )?;
     }
     // As the reference has it, a stream that is asked for and not there ends incomplete, and that
     // alone is no failure of the run.
@@ -86,6 +91,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         workers: opened.workers(),
         jobs: opened.declared.jobs(&opened.config),
         files: files_directory(),
+        groups: opened.groups.clone(),
         ..Options::default()
     };
     // The reference's words, which tools look for (`concurrent_source.py`).

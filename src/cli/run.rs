@@ -1,6 +1,5 @@
 //! `lowcode run`.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
@@ -12,7 +11,9 @@ use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
 use super::settings::{files_directory, variable};
 use super::signals;
+use super::told::Told;
 use crate::clock::{Clock, monotonic};
+use crate::component::authenticator::Session as _;
 use crate::engine::{self, Options, StreamOutcome};
 use crate::manifest;
 use crate::message::Message;
@@ -72,18 +73,22 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
         files: files_directory(),
+        groups: opened.groups.clone(),
         ..Options::default()
     };
     let began = monotonic();
     let mut output = JsonlOutput::new(io::stdout().lock());
     let mut told = Told::default();
+    let secrets = opened.session.secrets();
     let result = engine::run(
         plan,
         Arc::clone(&opened.session),
         &options,
         &mut |message| {
-            if let Message::Failure(failure) = &message {
-                tell(failure, &mut told);
+            if let Message::Failure(failure) = &message
+                && let Some(text) = told.news(failure)
+            {
+                say(&secrets.mask(&text));
             }
             output.write(&message)
         },
@@ -91,6 +96,9 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     // What was read is written out whole, whatever ended the run.
     let finished = output.finish();
     let recorded = opened.finish();
+    for text in told.likewise() {
+        say(&secrets.mask(&text));
+    }
     let outcome = result?;
     finished?;
     if !outcome.streams.is_empty() {
@@ -103,29 +111,6 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     }
     recorded?;
     Ok(ending(&outcome, &broken))
-}
-
-/// The failures that were told.
-#[derive(Default)]
-struct Told {
-    texts: HashSet<String>,
-    streams: HashSet<Arc<str>>,
-}
-
-/// Tells a stream's failure on standard error: each text once, and nothing that follows from a
-/// parent's failure that was told.
-fn tell(failure: &crate::message::Failure, told: &mut Told) {
-    let follows = |parent: &Arc<str>| told.streams.contains(parent);
-    if failure.parent.as_ref().is_some_and(follows) {
-        return;
-    }
-    let text = failure.internal_message.as_ref();
-    let text = text.unwrap_or(&failure.message);
-    if told.texts.insert(text.clone()) {
-        let stream = failure.stream.as_deref().unwrap_or_default();
-        say(&format!("error: stream `{stream}`: {text}"));
-    }
-    told.streams.extend(failure.stream.clone());
 }
 
 /// What the exit code says of a run.
@@ -170,25 +155,7 @@ fn stream_report(stream: &StreamOutcome, clock: &Clock) -> StreamReport {
         (0, false) => "not begun",
         _ => "failed",
     };
-    let mut notes: Vec<String> = stats
-        .notes()
-        .into_iter()
-        .map(|(reason, count)| format!("{count} × {reason}"))
-        .collect();
-    for (count, what) in [
-        (
-            stats.filtered.get(),
-            "records left out by the record filter",
-        ),
-        (
-            stats.keyless.get(),
-            "records without the key that a child asks for",
-        ),
-    ] {
-        if count > 0 {
-            notes.push(format!("{count} {what}"));
-        }
-    }
+    let mut notes = stream.notes.clone();
     // Of a replay, or with `--wait-scale 0`: none.
     let waited = clock.scaled(stats.waited());
     if !waited.is_zero() {

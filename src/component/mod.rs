@@ -33,5 +33,5 @@ mod table;
 pub(crate) mod testing;
 pub mod transformation;
 
-pub use error::ComponentError;
+pub use error::{ComponentError, Detail};
 pub use one_or_many::OneOrMany;

@@ -43,6 +43,7 @@ impl<'a> Collector<'a> {
                 finished: false,
                 started: false,
                 stats: Arc::clone(stats),
+                notes: Vec::new(),
                 elapsed: Duration::ZERO,
             });
         Self {
@@ -169,11 +170,11 @@ impl<'a> Collector<'a> {
         let open = (0..self.streams.len()).filter(|&stream| !self.streams[stream].finished);
         let open: Vec<usize> = open.collect();
         for &stream in &open {
-            let outcome = &mut self.streams[stream];
-            if outcome.selected {
-                (self.emit)(Message::Failure(failure(outcome, &error)))?;
+            if self.streams[stream].selected {
+                let failure = self.failure(stream, &error);
+                (self.emit)(Message::Failure(failure))?;
             }
-            outcome.errors.push(error.clone());
+            self.streams[stream].errors.push(error.clone());
         }
         self.finished(open)
     }
@@ -182,9 +183,9 @@ impl<'a> Collector<'a> {
     fn failed(&mut self, stream: usize, error: ReadError) -> io::Result<()> {
         let error = error.masked(self.shared.session.secrets());
         let below = self.below(stream);
-        let outcome = &self.streams[stream];
-        if outcome.selected {
-            (self.emit)(Message::Failure(failure(outcome, &error)))?;
+        if self.streams[stream].selected {
+            let failure = self.failure(stream, &error);
+            (self.emit)(Message::Failure(failure))?;
         }
         for child in below {
             let mut told = error.clone();
@@ -193,10 +194,11 @@ impl<'a> Collector<'a> {
                 self.streams[stream].name, error.message
             );
             if self.streams[child].selected && self.streams[child].errors.is_empty() {
-                (self.emit)(Message::Failure(Failure {
+                let failure = Failure {
                     parent: Some(Arc::clone(&self.streams[stream].name)),
-                    ..failure(&self.streams[child], &told)
-                }))?;
+                    ..self.failure(child, &told)
+                };
+                (self.emit)(Message::Failure(failure))?;
             }
             self.streams[child].errors.push(told);
         }
@@ -230,13 +232,16 @@ impl<'a> Collector<'a> {
             let elapsed = self.began[stream].map(|began| began.elapsed());
             self.streams[stream].elapsed = elapsed.unwrap_or_default();
             self.settle(stream);
-            for (reason, count) in self.streams[stream].stats.notes() {
-                let message = format!("stream `{}`: {count} × {reason}", self.streams[stream].name);
+            let (mut notes, remarks) = self.shared.notices(stream);
+            for note in &notes {
+                let message = format!("stream `{}`: {note}", self.streams[stream].name);
                 (self.emit)(Message::Log(Log {
                     level: Level::Warn,
                     message,
                 }))?;
             }
+            notes.extend(remarks);
+            self.streams[stream].notes = notes;
             if self.streams[stream].selected {
                 let (count, name) = (self.counted[stream], &self.streams[stream].name);
                 self.info(format!("Read {count} records from {name} stream"))?;
@@ -301,14 +306,18 @@ impl<'a> Collector<'a> {
         let stream = name;
         (self.emit)(Message::Status { stream, status })
     }
-}
 
-fn failure(stream: &StreamOutcome, error: &ReadError) -> Failure {
-    Failure {
-        message: error.message.clone(),
-        internal_message: Some(error.to_string()),
-        failure_type: error.failure_type,
-        stream: Some(Arc::clone(&stream.name)),
-        ..Failure::default()
+    /// A stream's failure as it crosses to the output. The line of the manifest that it draws may
+    /// hold credentials too.
+    fn failure(&self, stream: usize, error: &ReadError) -> Failure {
+        let drawn = error.to_string();
+        Failure {
+            message: error.sentence(),
+            internal_message: Some(self.shared.session.secrets().mask(&drawn)),
+            cause: error.cause(),
+            failure_type: error.failure_type,
+            stream: Some(Arc::clone(&self.streams[stream].name)),
+            ..Failure::default()
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! One request and its answer: sent, judged by the error handler, sent again after a wait.
 
 use super::error::ReadError;
+use super::refusal::{Tried, ignored};
 use super::{Shared, StreamStats};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::Tries;
-use crate::component::error_handler::{Action, Verdict, error_message};
+use crate::component::error_handler::Action;
 use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
-use crate::message::{FailureType, StreamSlice};
+use crate::message::StreamSlice;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -88,6 +89,13 @@ impl Shared {
             if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
                 authenticator.answered(&request, response, session)?;
             }
+            let tried = Tried {
+                requester,
+                slice,
+                request: &request,
+                outcome: outcome.as_ref(),
+                attempts: tries.sent,
+            };
             let verdict = handler.judge(&request.url, outcome.as_ref(), &session.config)?;
             match verdict.action {
                 Action::Success => {
@@ -95,7 +103,7 @@ impl Shared {
                 }
                 Action::Ignore => {
                     stats.ignored.add(1);
-                    stats.note(session.secrets().mask(&ignored(&outcome, verdict)));
+                    stats.note(session.secrets().mask(&ignored(outcome.as_ref(), verdict)));
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
@@ -107,7 +115,7 @@ impl Shared {
                 }
                 Action::Retry | Action::RateLimited => {}
                 Action::RefreshTokenThenRetry if was_renewed => {
-                    return Err(self.refused_again(&request, outcome.as_ref(), verdict, &tries));
+                    return Err(self.refused_again(&tried, verdict));
                 }
                 Action::RefreshTokenThenRetry => {
                     if let Some(authenticator) = authenticator {
@@ -115,7 +123,7 @@ impl Shared {
                     }
                 }
                 Action::Fail | Action::ReducePageSize | Action::SplitRequestWindow => {
-                    return Err(self.failure(&request, outcome.as_ref(), verdict, tries.sent));
+                    return Err(self.failure(&tried, verdict));
                 }
             }
             let rotates = verdict.action == Action::RateLimited
@@ -126,7 +134,7 @@ impl Shared {
                 tries.next_wait(handler, outcome.as_ref(), &verdict, &session.config)?
             };
             let Some(wait) = wait else {
-                return Err(self.exhausted(&request, outcome.as_ref(), verdict, &tries));
+                return Err(self.exhausted(&tried, verdict));
             };
             stats.retries.add(1);
             stats
@@ -158,103 +166,5 @@ impl Shared {
             stats.bytes.add(response.wire_bytes);
         }
         Ok(outcome)
-    }
-
-    /// The error of a response that the handler says is a failure.
-    fn failure(
-        &self,
-        request: &Request,
-        outcome: Result<&Response, &TransportError>,
-        verdict: Verdict,
-        attempts: u32,
-    ) -> ReadError {
-        let secrets = self.session.secrets();
-        let said = verdict.message.unwrap_or_else(|| match outcome {
-            Ok(response) => format!("the request was answered with status {}", response.status),
-            Err(error) => error.to_string(),
-        });
-        let answer = outcome.ok().and_then(|response| words(response, &said));
-        ReadError {
-            request: Some(format!(
-                "{} {}",
-                request.method,
-                secrets.mask_url(&request.url)
-            )),
-            status: outcome.ok().map(|response| response.status),
-            attempts,
-            at: verdict.at,
-            answer,
-            ..ReadError::new(
-                said,
-                verdict.failure_type.unwrap_or(FailureType::SystemError),
-            )
-        }
-    }
-
-    /// The error of a request whose new access token is refused as the old one was.
-    ///
-    /// As airbyte-cdk 7.39.1, `http_client.py`: a token is renewed once for a request.
-    fn refused_again(
-        &self,
-        request: &Request,
-        outcome: Result<&Response, &TransportError>,
-        verdict: Verdict,
-        tries: &Tries,
-    ) -> ReadError {
-        let mut error = self.failure(request, outcome, verdict, tries.sent);
-        error.failure_type = FailureType::ConfigError;
-        error.message = format!(
-            "the API refuses the new access token too: {}",
-            error.message
-        );
-        error
-    }
-
-    /// The error of a request whose last try failed too.
-    fn exhausted(
-        &self,
-        request: &Request,
-        outcome: Result<&Response, &TransportError>,
-        verdict: Verdict,
-        tries: &Tries,
-    ) -> ReadError {
-        let limited = outcome.is_ok_and(|response| response.status == 429);
-        let mut error = self.failure(request, outcome, verdict, tries.sent);
-        if limited {
-            error.failure_type = FailureType::TransientError;
-        }
-        error.message = format!("gave up after {} attempts: {}", tries.sent, error.message);
-        error
-    }
-}
-
-/// The longest part of an answer that is shown, in characters.
-const SHOWN: usize = 500;
-
-/// What the API says in an answer, on one line: its error message, else its body as it is. Nothing
-/// when `said` quotes it already.
-fn words(response: &Response, said: &str) -> Option<Box<str>> {
-    let words = error_message(response).filter(|words| !words.trim().is_empty());
-    let words = words.unwrap_or_else(|| String::from_utf8_lossy(&response.body).into_owned());
-    let words: Vec<&str> = words.split_whitespace().collect();
-    let words = words.join(" ");
-    if words.is_empty() || said.contains(&words) {
-        return None;
-    }
-    Some(match words.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()).into(),
-        None => words.into(),
-    })
-}
-
-/// Why a response was ignored, in the manifest's words where it has some.
-fn ignored(outcome: &Result<Response, TransportError>, verdict: Verdict) -> String {
-    let answer = match outcome {
-        Ok(response) => format!("status {}", response.status),
-        Err(error) => error.to_string(),
-    };
-    match verdict.message {
-        Some(message) => format!("{message} ({answer})"),
-        None => format!("response ignored: {answer}"),
     }
 }

@@ -7,6 +7,7 @@ use super::chunks::Gathered;
 use super::delivery::EMBEDDED_PAGE;
 use super::error::ReadError;
 use super::exchange::Answer;
+use super::notice::head;
 use super::paging::{Around, Seen, initial_token};
 use super::read::{Latest, PartitionRead};
 use super::turn::Turns;
@@ -39,6 +40,8 @@ struct Came<'a> {
     latest: Arc<Latest>,
     response: Response,
     page: Page,
+    /// The beginning of the body.
+    head: Vec<u8>,
     /// Which records are new, where the API does not tell.
     synced: Option<Synced<'a>>,
     /// Whether the first record that is not new ends the pages.
@@ -52,6 +55,8 @@ struct Ahead {
     /// The read, if it is still here: its next page is not known.
     read: Option<PartitionRead>,
     error: Option<ComponentError>,
+    /// Whether there is no next page.
+    is_last: bool,
 }
 
 impl Shared {
@@ -92,7 +97,10 @@ impl Shared {
         self.feed(came.node, came.stream, &came.slice, &selection.records)?;
         self.hand_out(came.node, came.stream, &came.slice, selection.records);
         if let Some(error) = failed.or(ahead.error.map(ReadError::from)) {
-            return Err(error);
+            return Err(match came.page.broken {
+                None => error,
+                Some(_) => self.unread(error, &came.around(), &came.head),
+            });
         }
         turn.pass();
         let is_download = came.node.stream.retriever().job().is_some();
@@ -103,7 +111,12 @@ impl Shared {
         };
         match ahead.read {
             Some(read) => self.go_on(&came, read, &seen, is_last, fate),
-            None => Ok(()),
+            None => {
+                if ahead.is_last {
+                    self.notice_end(came.stream, &came.around(), &seen);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -211,10 +224,8 @@ impl Shared {
     /// The page of a response, with all that it was asked for with.
     fn came(&self, read: &PartitionRead, mut response: Response) -> Came<'_> {
         let node = &self.plan.nodes[read.stream];
+        let head = head(&response.body);
         let page = node.retriever().decode(std::mem::take(&mut response.body));
-        if let Some(warning) = &page.warning {
-            self.stats[read.stream].note(warning.clone());
-        }
         let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
         let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
         Came {
@@ -235,6 +246,7 @@ impl Shared {
             is_client_side,
             response,
             page,
+            head,
         }
     }
 
@@ -246,6 +258,7 @@ impl Shared {
         let mut ahead = Ahead {
             read: Some(read),
             error: None,
+            is_last: false,
         };
         if !self.options.read_ahead
             || came.is_feed
@@ -256,6 +269,10 @@ impl Shared {
         }
         match self.next_token(paginator, &came.around(), None) {
             Ok(next) => {
+                match &next {
+                    Some(_) => self.stats[came.stream].token_path.found(),
+                    None => ahead.is_last = true,
+                }
                 if let Some(read) = ahead.read.take() {
                     self.proceed(read, next, fate);
                 }
@@ -298,9 +315,15 @@ impl Shared {
     /// Counts the records and notes their cursor values. True when a feed has come to records that
     /// are not new, which are dropped.
     fn take_note(&self, came: &Came<'_>, selection: &mut Selection, seen: &Seen) -> bool {
-        self.stats[came.stream]
-            .filtered
-            .add(seen.read.saturating_sub(seen.selected));
+        let stats = &self.stats[came.stream];
+        stats.read.add(seen.read);
+        stats.filtered.add(seen.read.saturating_sub(seen.selected));
+        if came.response.status < 400 {
+            self.notice_records(came.stream, &came.around(), seen);
+        }
+        if let Some(warning) = &came.page.warning {
+            self.notice_unread(came.stream, warning, &came.around(), &came.head);
+        }
         let at_end = match &came.synced {
             Some(synced) if came.is_feed => {
                 selection.records.retain(|record| synced.keeps(record));
@@ -337,7 +360,12 @@ impl Shared {
         let next = if is_last {
             None
         } else {
-            self.next_token(retriever.paginator(), &came.around(), Some(seen))?
+            let next = self.next_token(retriever.paginator(), &came.around(), Some(seen))?;
+            match &next {
+                Some(_) => self.stats[came.stream].token_path.found(),
+                None => self.notice_end(came.stream, &came.around(), seen),
+            }
+            next
         };
         self.proceed(read, next, fate);
         Ok(())

@@ -66,7 +66,17 @@ impl Shared {
         let Some(paginator) = paginator else {
             return Ok(None);
         };
-        let page = PageInfo {
+        let page = self.page_info(around, seen);
+        paginator.get().next_token(&page, around.token)
+    }
+
+    /// What is known of a page.
+    pub(super) fn page_info<'a>(
+        &'a self,
+        around: &Around<'a>,
+        seen: Option<&'a Seen>,
+    ) -> PageInfo<'a> {
+        PageInfo {
             response: around.response,
             body: template::lazy(Arc::new(around.page.first().clone())),
             last_page_size: seen.map_or(0, |seen| seen.selected),
@@ -75,8 +85,7 @@ impl Shared {
             page_size: around.page_size,
             config: &self.session.config,
             slice: around.slice,
-        };
-        paginator.get().next_token(&page, around.token)
+        }
     }
 
     /// Asks for the page of `token`; without one, for the first page of the next part, if there is one.

@@ -36,7 +36,7 @@ fn describe(
     timeouts: Timeouts,
     options: &AgentOptions,
 ) -> (TransportErrorKind, String) {
-    use TransportErrorKind::{Broken, Connect, Dns, Invalid, Timeout as Late, Tls};
+    use TransportErrorKind::{Broken, Connect, Dns, Invalid, Proxy, Timeout as Late, Tls};
     use ureq::Error as E;
     match error {
         E::HostNotFound => (Dns, format!("the host {host} has no address")),
@@ -56,7 +56,7 @@ fn describe(
         E::Io(error) => of_io(error, host),
         E::ConnectionFailed => (Connect, format!("no connection to {host}")),
         E::ConnectProxyFailed(why) => (
-            Connect,
+            Proxy,
             format!("the proxy made no connection to {host}: {why}"),
         ),
         E::Rustls(error) => (Tls, format!("no secure connection to {host}: {error}")),

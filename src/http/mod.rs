@@ -140,6 +140,8 @@ pub enum TransportErrorKind {
     Connect,
     /// The connection broke, or the response ended early.
     Broken,
+    /// The proxy made no connection to the host.
+    Proxy,
     /// No answer in time.
     Timeout,
     /// The TLS handshake failed: wrong certificate, host or protocol.

@@ -37,15 +37,17 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(&wanted, &bare(k)), k))
-        .filter(|(distance, k)| *distance <= 1 + k.len().min(word.len()) / 4)
+        // A word of one letter has nothing in common with another.
+        .filter(|(distance, k)| {
+            let shorter = k.len().min(word.len());
+            *distance <= 1 + shorter / 4 && (*distance < shorter || *distance == 0)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
 }
 
 /// “did you mean `x`?”, where something known is near.
-pub(super) fn did_you_mean<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+#[must_use]
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, known).map(|k| format!("did you mean `{k}`?"))
 }

@@ -242,6 +242,7 @@ mod tests {
                 failure_type: FailureType::ConfigError,
                 stream: Some(Arc::from("s")),
                 parent: Some(Arc::from("p")),
+                cause: "c".to_owned(),
             })),
             r#"{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1700,"error":{"message":"m","internal_message":"i","stack_trace":"t\n","failure_type":"config_error","stream_descriptor":{"name":"s"}}}}"#
         );

@@ -95,6 +95,12 @@ impl ParentStreamConfig {
         self.incremental_dependency.unwrap_or(false)
     }
 
+    /// The path of the key in the parent's records.
+    #[must_use]
+    pub fn parent_key(&self) -> &Template<scope::ConfigOnly> {
+        &self.parent_key
+    }
+
     /// Name of the key in a partition.
     ///
     /// # Errors

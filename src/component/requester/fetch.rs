@@ -90,9 +90,7 @@ fn failure(
         .map(|message| format!(": {message}"))
         .unwrap_or_default();
     let message = format!("{} {}: {answer}{said}", request.method, request.url);
-    ComponentError {
-        message: session.secrets().mask(&message),
-        failure_type: verdict.failure_type.unwrap_or(FailureType::SystemError),
-        at: verdict.at,
-    }
+    let message = session.secrets().mask(&message);
+    let failure_type = verdict.failure_type.unwrap_or(FailureType::SystemError);
+    ComponentError::new(failure_type, message).or_at(verdict.at.as_ref())
 }

@@ -16,7 +16,9 @@ use super::{BodyData, RequestBody, RequestParts};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session};
 use crate::component::error_handler::{ErrorHandler, Handler, default_handler};
+use crate::component::placed::Placed;
 use crate::http::{Headers, Request, Timeouts, url};
+use crate::manifest::Place;
 use crate::message::StreamSlice;
 use crate::template::{self, JsonTemplate, Literal, PyType, Template, scope};
 
@@ -38,7 +40,7 @@ pub struct HttpRequester {
     #[serde(default)]
     http_method: HttpMethod,
     /// How requests prove who sends them. Default: not at all.
-    authenticator: Option<Authenticator>,
+    authenticator: Option<Placed<Authenticator>>,
     /// What to do with errors. Default: try again what may get better, see `DefaultErrorHandler`.
     error_handler: Option<Handler>,
     /// Query parameters: a mapping, or a template for one. A list gives a parameter for each item.
@@ -99,9 +101,7 @@ impl HttpRequester {
         let mut parts = self.own_parts(&scope, slice)?;
         let base = self.base(&scope)?;
         if let Some(authenticator) = &self.authenticator {
-            authenticator
-                .get()
-                .authorize_below(&base, &mut parts, session)?;
+            (authenticator.value.get()).authorize_below(&base, &mut parts, session)?;
         }
         parts.merge(extra)?;
         let url = self.url(base, &scope, parts.path.as_deref())?;
@@ -118,7 +118,7 @@ impl HttpRequester {
         }
         set_body(&mut request, parts.body_data, parts.body_json)?;
         if let Some(authenticator) = &self.authenticator {
-            authenticator.get().sign(&mut request, session)?;
+            authenticator.value.get().sign(&mut request, session)?;
         }
         Ok(request)
     }
@@ -135,7 +135,27 @@ impl HttpRequester {
     /// How requests prove who sends them, when they do.
     #[must_use]
     pub fn authenticator(&self) -> Option<&Authenticator> {
-        self.authenticator.as_ref()
+        self.authenticator.as_ref().map(|placed| &placed.value)
+    }
+
+    /// Where the authenticator stands.
+    #[must_use]
+    pub fn authenticator_at(&self) -> Option<&Place> {
+        self.authenticator.as_ref()?.at.as_ref()
+    }
+
+    /// Where the path stands, or the URL that holds it.
+    #[must_use]
+    pub fn path_at(&self) -> Option<&Place> {
+        let template = self.path.as_ref().or(self.url.as_ref());
+        template.or(self.url_base.as_ref())?.at()
+    }
+
+    /// Where the host stands.
+    #[must_use]
+    pub fn host_at(&self) -> Option<&Place> {
+        let template = self.url_base.as_ref().or(self.url.as_ref());
+        template.or(self.path.as_ref())?.at()
     }
 
     /// The properties that requests ask for by name, when they do.

@@ -31,7 +31,7 @@ fn files_are_written_and_records_before_a_failure_come_out() {
     assert_eq!(ran.asked, ["/s", "/files/a", "/files/b"]);
     assert_eq!(ran.ids("s"), ["a"]);
     let error = &ran.outcome("s").errors[0];
-    assert_eq!(error.status, Some(404));
+    assert_eq!(error.exchange.as_ref().unwrap().status, Some(404));
     let written = std::fs::read_to_string(folder.path().join("s/a.txt")).unwrap();
     assert_eq!(written, "\"/files/a\"");
 }

@@ -331,7 +331,7 @@ fn requests_go_through_their_proxy() {
         .unwrap()
     };
     let (kind, message) = kind_and_message(through(proxies("")).send(&get("https://h.example/")));
-    assert_eq!(kind, TransportErrorKind::Connect, "{message}");
+    assert_eq!(kind, TransportErrorKind::Proxy, "{message}");
     assert!(
         proxy.got()[0].head.starts_with("CONNECT h.example:443 "),
         "{:?}",
