@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::rotation::{Reserve, Rotation, Turn};
+use super::rotation::{Reserve, Rotation, State, Turn};
 use super::token_quota::{QuotaStatusSource, TokenQuota};
 use super::{Authenticate, Session};
 use crate::component::requester::RequestParts;
@@ -153,13 +153,15 @@ impl RateLimitedMultipleTokenAuthenticator {
         })
     }
 
-    /// Asks for the quotas of all tokens, unless another thread has just done so: `is_stale` tells.
-    fn learn(
+    /// Takes a call of a pool, once the quotas are known: `is_stale` tells when they are not. One
+    /// thread asks for them, and takes the first call before the others go on.
+    fn take(
         &self,
+        pool: usize,
         setting: &Setting,
         session: &dyn Session,
-        is_stale: impl Fn(&super::rotation::State) -> bool,
-    ) -> Result<(), ComponentError> {
+        is_stale: impl Fn(&State) -> bool,
+    ) -> Result<Turn, ComponentError> {
         let rotation = &setting.rotation;
         let _alone = rotation
             .asking
@@ -171,17 +173,19 @@ impl RateLimitedMultipleTokenAuthenticator {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        if !is_stale(&state()) {
-            return Ok(());
+        let must_ask = is_stale(&state());
+        if must_ask {
+            let mut quotas = Vec::with_capacity(setting.tokens.len());
+            for token in 0..setting.tokens.len() {
+                let authorization = (setting.header.as_str(), &*setting.value(token));
+                let source = &self.quota_status_source;
+                quotas.push(source.ask(&self.quotas, authorization, session)?);
+            }
+            state().quotas = quotas;
         }
-        let mut quotas = Vec::with_capacity(setting.tokens.len());
-        for token in 0..setting.tokens.len() {
-            let authorization = (setting.header.as_str(), &*setting.value(token));
-            let source = &self.quota_status_source;
-            quotas.push(source.ask(&self.quotas, authorization, session)?);
-        }
-        state().quotas = quotas;
-        Ok(())
+        let now = session.config().clock().now();
+        let turn = state().take(pool, now, self.reserve());
+        Ok(turn)
     }
 
     fn reserve(&self) -> Reserve {
@@ -200,12 +204,8 @@ impl RateLimitedMultipleTokenAuthenticator {
     ) -> Result<usize, ComponentError> {
         // Waits may be scaled to nothing: what was waited for counts as passed.
         let mut waited = 0.0;
+        let mut turn = self.take(pool, setting, session, |state| state.quotas.is_empty())?;
         loop {
-            let turn = {
-                let state = setting.rotation.state.lock();
-                let mut state = state.unwrap_or_else(PoisonError::into_inner);
-                state.take(pool, session.config().clock().now(), self.reserve())
-            };
             match turn {
                 Turn::Send(token, delay) => {
                     pause(delay, session)?;
@@ -222,7 +222,7 @@ impl RateLimitedMultipleTokenAuthenticator {
                     let wait = reset.max(SHORTEST_WAIT).min(left);
                     pause(wait, session)?;
                     waited += wait;
-                    self.learn(setting, session, |state| state.is_spent(pool))?;
+                    turn = self.take(pool, setting, session, |state| state.is_spent(pool))?;
                 }
             }
         }
@@ -249,7 +249,6 @@ impl Authenticate for RateLimitedMultipleTokenAuthenticator {
         for token in &setting.tokens {
             session.secrets().add(token);
         }
-        self.learn(&setting, session, |state| state.quotas.is_empty())?;
         let pool = TokenQuota::of(&self.quotas, request);
         let token = self.acquire(pool, &setting, session)?;
         request.headers.set(&setting.header, setting.value(token));

@@ -205,7 +205,7 @@ impl HttpRequester {
                 Evaluated::Mapping(headers) => headers,
                 Evaluated::Other => Map::new(),
                 Evaluated::Text(text) => {
-                    return Err(ComponentError::config(format!(
+                    return Err(ComponentError::system(format!(
                         "expected a mapping in `request_headers`, found `{text}`"
                     )));
                 }
@@ -237,7 +237,7 @@ impl HttpRequester {
             parts.body_json = match object.eval(scope)? {
                 Value::Object(object) => object,
                 Value::String(text) => {
-                    return Err(ComponentError::config(format!(
+                    return Err(ComponentError::system(format!(
                         "expected an object as the JSON body, found `{text}`"
                     )));
                 }
@@ -280,7 +280,7 @@ impl HttpRequester {
         mut params: Map<String, Value>,
     ) -> Result<String, ComponentError> {
         if let Some((name, _)) = params.iter().find(|(_, value)| value.is_object()) {
-            return Err(ComponentError::config(format!(
+            return Err(ComponentError::system(format!(
                 "the request parameter `{name}` is an object: expected a text or a list"
             )));
         }
@@ -288,7 +288,7 @@ impl HttpRequester {
         url::prepare(url, url::flatten(&params)).map_err(|error| {
             let template = self.url.as_ref().or(self.url_base.as_ref());
             let place = template.or(self.path.as_ref()).and_then(Template::at);
-            ComponentError::config(format!("cannot send a request: {error}")).or_at(place)
+            ComponentError::system(format!("cannot send a request: {error}")).or_at(place)
         })
     }
 }
