@@ -183,6 +183,22 @@ pub(super) fn expand(
     }
 }
 
+/// The same for values that are yet to be laid over a config.
+pub(super) fn expand_assignments(
+    assignments: &mut [Assignment],
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Vec<String>> {
+    let mut missing = Vec::new();
+    for Assignment { path, value } in assignments {
+        expand_value(value, &path.join("."), variable, &mut missing);
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(missing)
+    }
+}
+
 fn expand_value(
     value: &mut Value,
     path: &str,

@@ -27,18 +27,18 @@ impl Shared {
             let mut slices = Vec::with_capacity(records.len());
             let mut keyless = (0, None);
             for record in records {
-                match parent.partition_of(record, slice, config)? {
-                    Some(mut partition) => {
-                        if child.is_lazy
-                            && let Some(page) = parent.embedded_page(record, config)?
-                        {
+                let mut partition = parent.partition_of(record, slice, config)?;
+                match &mut partition {
+                    Some(partition) if child.is_lazy => {
+                        if let Some(page) = parent.embedded_page(record, config)? {
                             let fields = &mut partition.extra_fields;
                             fields.insert(EMBEDDED_PAGE.to_owned(), page);
                         }
-                        slices.push(partition);
                     }
+                    Some(_) => {}
                     None => keyless = (keyless.0 + 1, keyless.1.or(Some(record))),
                 }
+                slices.push(partition);
             }
             if let (count, Some(sample)) = keyless {
                 self.stats[stream].keyless.add(count);

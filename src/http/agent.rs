@@ -16,7 +16,7 @@ use ureq::http::Method;
 use ureq::http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-use super::proxy::Proxies;
+use super::proxy::{Proxies, is_secure};
 use super::{
     Headers, Request, Response, Secrets, Transport, TransportError, TransportErrorKind, decode,
     failure, redirect, wire,
@@ -136,13 +136,11 @@ impl Agent {
 
     /// The connections that lead to `url`.
     fn way_to(&self, url: &str) -> &ureq::Agent {
-        let secure = url
-            .get(..6)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
-        match if secure { &self.https } else { &self.http } {
-            Some(proxied) if !self.options.proxies.is_direct(url) => proxied,
-            _ => &self.direct,
-        }
+        let proxied = self.options.proxies.of(url).and(match is_secure(url) {
+            true => self.https.as_ref(),
+            false => self.http.as_ref(),
+        });
+        proxied.unwrap_or(&self.direct)
     }
 
     /// Sends `request`, and returns as soon as the head of the response is there.

@@ -45,9 +45,19 @@ use serde::Deserialize;
 use super::ComponentError;
 use super::requester::RequestParts;
 use crate::http::{Request, Response};
+use crate::template::Config;
 
 /// What an authenticator does.
 pub trait Authenticate: Send + Sync {
+    /// Checks what the config alone can tell, before any request.
+    ///
+    /// # Errors
+    /// When the config does not go with the authenticator.
+    fn check(&self, config: &Config) -> Result<(), ComponentError> {
+        let _ = config;
+        Ok(())
+    }
+
     /// Adds the credentials to a request; gets an access token first where one is needed. The
     /// credentials are masked in all that is said from then on.
     ///

@@ -56,6 +56,10 @@ impl SelectiveAuthenticator {
 }
 
 impl Authenticate for SelectiveAuthenticator {
+    fn check(&self, config: &Config) -> Result<(), ComponentError> {
+        self.chosen(config)?.get().check(config)
+    }
+
     fn authorize(
         &self,
         parts: &mut RequestParts,
@@ -121,6 +125,16 @@ mod tests {
         let session = TestSession::new(config, Vec::new());
         let parts = authorized(&authenticator, &session).map_err(|error| error.message)?;
         Ok(parts.headers["Authorization"].clone())
+    }
+
+    #[test]
+    fn an_unknown_choice_is_told_before_any_request() {
+        let authenticator: SelectiveAuthenticator = from_yaml(
+            "{authenticator_selection_path: [kind], authenticators: {none: {type: NoAuth}}}",
+        );
+        let check = |config| authenticator.check(TestSession::new(config, Vec::new()).config());
+        assert!(check(json!({"kind": "none"})).is_ok());
+        assert!(check(json!({"kind": "other"})).is_err());
     }
 
     #[test]

@@ -23,6 +23,9 @@ impl SimpleRetriever {
         is_lazy: bool,
         config: &Config,
     ) -> Result<(), ComponentError> {
+        if let Some(authenticator) = self.requester().get().authenticator() {
+            authenticator.get().check(config)?;
+        }
         self.check_extractor()?;
         self.check_lazy(cursor, is_lazy)?;
         if let Some(paginator) = &self.paginator {

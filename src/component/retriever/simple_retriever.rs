@@ -144,6 +144,12 @@ impl SimpleRetriever {
         }
     }
 
+    /// Whether the partitions are all combinations of those of a list of routers, be it of one.
+    #[must_use]
+    pub fn is_product(&self) -> bool {
+        matches!(self.partition_router, Some(OneOrMany::Many(_)))
+    }
+
     /// Whether the states of parents are kept in that of the stream: not where several routers are a
     /// product.
     #[must_use]

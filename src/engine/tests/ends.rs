@@ -24,11 +24,32 @@ fn a_check_ends_at_the_first_record() {
     let c = stream("c").by(&under("k", &[&b]));
     let ran = probe().read(&[&a, &b, &c], &["c"], |request| match target(request) {
         "/a" => ids_and_next(&["1", "2"], "2"),
+        "/a?page=2" => ids(&["3"]),
         by if by.starts_with("/b") => ids(&["b1", "b2"]),
         by => ids_and_next(&[by], "2"),
     });
-    assert_eq!(ran.asked, ["/a", "/b?k=1&l=x", "/c?k=b1"]);
+    // A product of routers knows all of its parents first.
+    assert_eq!(ran.asked, ["/a", "/a?page=2", "/b?k=1&l=x", "/c?k=b1"]);
     assert!(ran.outcome("c").errors.is_empty());
+}
+
+#[test]
+fn a_check_knows_one_record_more_of_a_parent_than_it_reads() {
+    let cursor = "{type: DatetimeBasedCursor, cursor_field: at, datetime_format: \"%Y-%m-%d\", \
+        start_datetime: \"1969-12-30\"}";
+    let a = stream("a").paged(PAGES);
+    let plain = stream("b").by(&under("k", &[&a]));
+    let with_states = plain.clone().since(cursor);
+    let serve = |request: &Request| match target(request) {
+        "/a" => ids_and_next(&["1"], "2"),
+        "/a?page=2" => ids_and_next(&["2"], "3"),
+        "/a?page=3" => ids_and_next(&["3"], "4"),
+        other => ids(&[other]),
+    };
+    let ran = probe().read(&[&plain], &["b"], serve);
+    assert_eq!(ran.asked, ["/a", "/a?page=2", "/b?k=1"]);
+    let ran = probe().read(&[&with_states], &["b"], serve);
+    assert_eq!(ran.asked, ["/a", "/a?page=2", "/a?page=3", "/b?k=1"]);
 }
 
 #[test]

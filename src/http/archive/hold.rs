@@ -34,6 +34,23 @@ impl Archive {
         Self::new(self.exchanges, self.meta).with_secrets(secrets)
     }
 
+    /// Whether some request has different answers in turn: who asks first matters then.
+    #[must_use]
+    pub fn depends_on_order(&self) -> bool {
+        let answer = |at: &usize| {
+            let outcome = self.exchanges.get(*at).map(|exchange| &exchange.outcome);
+            outcome.map(|outcome| match outcome {
+                Ok(response) => Ok((response.status, &response.body)),
+                Err(error) => Err(&error.message),
+            })
+        };
+        self.groups.iter().any(|group| {
+            let mut answers = group.exchanges.iter().map(answer);
+            let first = answers.next();
+            answers.any(|answer| Some(answer) != first)
+        })
+    }
+
     /// Holds `asked` against what was recorded.
     #[must_use]
     pub fn hold(&self, asked: &[Request]) -> Held {
@@ -196,6 +213,17 @@ mod tests {
             let held = archive.hold(&[]);
             assert_eq!((held.missing.len(), held.unclaimed.len()), (0, 1));
         }
+    }
+
+    #[test]
+    fn order_matters_where_answers_change() {
+        let mut recorded = json!([
+            entry(None, "https://h/a", &[]),
+            entry(None, "https://h/a", &[])
+        ]);
+        assert!(!archive(&recorded).depends_on_order());
+        recorded[1]["response"]["status"] = json!(503);
+        assert!(archive(&recorded).depends_on_order());
     }
 
     #[test]

@@ -341,6 +341,16 @@ fn requests_go_through_their_proxy() {
         .send(&get(&server.base))
         .unwrap();
     assert_eq!(text(&direct), "direct");
+    let dead = {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://user:pass@{}", socket.local_addr().unwrap())
+    };
+    let dead = Proxies {
+        https: Some(dead),
+        ..Proxies::default()
+    };
+    let (_, message) = kind_and_message(through(dead).send(&get("https://h.example/")));
+    assert_eq!(message, "the proxy 127.0.0.1 refuses the connection");
     let broken = Proxies {
         http: Some("::".into()),
         ..Proxies::default()
