@@ -15,8 +15,8 @@ impl Place {
     pub fn within(&self, value: &str, span: Range<usize>) -> Option<(Place, u32)> {
         let before = value.get(..span.start)?.chars().count();
         let inside = value.get(span)?.chars().count().max(1);
-        let mut reader = Reader::at(self)?;
-        let marks = reader.scalar(before + inside);
+        let (mut reader, style) = Reader::at(self)?;
+        let marks = reader.scalar(&style, before + inside);
         let is_same = marks.iter().map(|mark| mark.0).zip(value.chars());
         if marks.len() < before + 1 || !is_same.clone().all(|(read, known)| read == known) {
             return None;
@@ -47,8 +47,49 @@ struct Reader<'a> {
     marks: Vec<Mark>,
 }
 
+/// How a scalar is written.
+enum Style {
+    Plain,
+    Quoted(char),
+    /// A block whose lines are indented so far, with empty lines before the first of them.
+    Block {
+        folds: bool,
+        indent: usize,
+        empty: usize,
+    },
+}
+
+impl Style {
+    /// The style of the scalar that begins behind `before`, with `first`; `column` counts from 0.
+    fn of(before: &str, first: Option<char>, column: usize) -> Self {
+        // The place of a block is its first line with text, not its header.
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let (above, margin) = before.split_at(line_start);
+        let header = above.trim_end();
+        let empty = above.get(header.len()..).unwrap_or_default();
+        let empty = empty.matches('\n').count().saturating_sub(1);
+        let header = header.rsplit('\n').next().unwrap_or_default();
+        let header = header.split(" #").next().unwrap_or_default().trim_end();
+        let header =
+            header.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+        let sign = header
+            .chars()
+            .next_back()
+            .filter(|c| matches!(c, '|' | '>'));
+        match (sign, first) {
+            (Some(sign), _) if margin.bytes().all(|b| b == b' ') => Self::Block {
+                folds: sign == '>',
+                indent: column,
+                empty,
+            },
+            (_, Some(quote @ ('"' | '\''))) => Self::Quoted(quote),
+            _ => Self::Plain,
+        }
+    }
+}
+
 impl<'a> Reader<'a> {
-    fn at(place: &'a Place) -> Option<Self> {
+    fn at(place: &'a Place) -> Option<(Self, Style)> {
         let text = place.file.text();
         let line = usize::try_from(place.line.checked_sub(1)?).ok()?;
         let column = usize::try_from(place.column.checked_sub(1)?).ok()?;
@@ -56,29 +97,34 @@ impl<'a> Reader<'a> {
             None => 0,
             Some(before) => text.match_indices('\n').nth(before)?.0 + 1,
         };
-        let rest = text.get(start..)?;
-        let (skipped, _) = rest.char_indices().nth(column)?;
-        Some(Self {
-            rest: rest.get(skipped..)?.chars().peekable(),
+        let (skipped, first) = text.get(start..)?.char_indices().nth(column)?;
+        let (before, rest) = text.split_at_checked(start + skipped)?;
+        let reader = Self {
+            rest: rest.chars().peekable(),
             line: place.line,
             column: place.column,
             marks: Vec::new(),
-        })
+        };
+        Some((reader, Style::of(before, Some(first), column)))
     }
 
     /// The first `count` characters of the value, or fewer.
-    fn scalar(&mut self, count: usize) -> Vec<Mark> {
-        match self.rest.peek() {
-            Some('"') => {
+    fn scalar(&mut self, style: &Style, count: usize) -> Vec<Mark> {
+        match *style {
+            Style::Plain => self.flow(count, None),
+            Style::Quoted(quote) => {
                 self.next();
-                self.flow(count, Some('"'));
+                self.flow(count, Some(quote));
             }
-            Some('\'') => {
-                self.next();
-                self.flow(count, Some('\''));
+            Style::Block {
+                folds,
+                indent,
+                empty,
+            } => {
+                let start = ('\n', self.line, self.column, self.column);
+                (0..empty).for_each(|_| self.put('\n', start));
+                self.block(count, folds, indent);
             }
-            Some('|' | '>') => self.block(count),
-            _ => self.flow(count, None),
         }
         self.marks.truncate(count);
         std::mem::take(&mut self.marks)
@@ -187,54 +233,44 @@ impl<'a> Reader<'a> {
         self.put(c, mark);
     }
 
-    /// A block, kept (`|`) or folded (`>`), whose first line tells the indentation.
-    fn block(&mut self, count: usize) {
-        let folds = self.rest.peek() == Some(&'>');
-        while self.next().is_some_and(|mark| mark.0 != '\n') {}
-        let mut indent = None;
-        let mut before: Option<(Mark, bool)> = None;
+    /// The lines of a block, kept or folded, from the first one with text on.
+    fn block(&mut self, count: usize, folds: bool, indent: usize) {
+        // The end of the line before, and whether that is indented further.
+        let mut end: Option<(Mark, bool)> = None;
         let mut empty = 0;
         while self.marks.len() < count {
-            let mut blanks = 0;
-            while indent.is_none_or(|indent| blanks < indent) && self.rest.peek() == Some(&' ') {
-                self.next();
-                blanks += 1;
-            }
-            match self.rest.peek() {
-                None => return,
-                Some('\n' | '\r') => {
-                    let Some(mark) = self.next() else { return };
+            if let Some((mark, was_deep)) = end {
+                let mut blanks = 0;
+                while blanks < indent && self.rest.peek() == Some(&' ') {
+                    self.next();
+                    blanks += 1;
+                }
+                if matches!(self.rest.peek(), Some('\n' | '\r')) {
+                    self.next();
                     empty += 1;
-                    before = before.or(Some((mark, true)));
                     continue;
                 }
-                Some(_) => {}
-            }
-            let indent = *indent.get_or_insert(blanks);
-            if blanks < indent {
-                return;
+                if blanks < indent {
+                    return;
+                }
+                let is_deep = self.rest.peek().is_some_and(|c| is_blank(*c));
+                let is_kept = !folds || is_deep || was_deep;
+                if empty == 0 && !is_kept {
+                    self.put(' ', mark);
+                }
+                (0..empty + usize::from(is_kept)).for_each(|_| self.put('\n', mark));
+                empty = 0;
             }
             let is_deep = self.rest.peek().is_some_and(|c| is_blank(*c));
-            if let Some((mark, was_deep)) = before.take() {
-                let is_first = self.marks.is_empty();
-                match empty {
-                    _ if is_first => (0..empty).for_each(|_| self.put('\n', mark)),
-                    0 if folds && !is_deep && !was_deep => self.put(' ', mark),
-                    _ => {
-                        let kept = usize::from(!folds || is_deep || was_deep);
-                        (0..empty + kept).for_each(|_| self.put('\n', mark));
-                    }
-                }
-            }
-            empty = 0;
+            end = None;
             while let Some(mark) = self.next() {
                 if mark.0 == '\n' {
-                    before = Some((mark, is_deep));
+                    end = Some((mark, is_deep));
                     break;
                 }
                 self.put(mark.0, mark);
             }
-            if before.is_none() {
+            if end.is_none() {
                 return;
             }
         }
@@ -277,7 +313,8 @@ mod tests {
                 "6:8+1",
             ),
             ("a:\n  b: >\n    x\n      y\n    {{ z }}\n", "z", "5:8+1"),
-            ("a:\n  b: >\n\n    x\n    {{ z }}\n", "z", "5:8+1"),
+            ("a:\n  b: >  # why\n\n    x\n    {{ z }}\n", "z", "5:8+1"),
+            ("a:\n  b: |-\n    \"x\" {{ z }}\n", "z", "3:12+1"),
         ] {
             assert_eq!(found(text, part).as_deref(), Some(want), "{text}");
         }
