@@ -81,7 +81,7 @@ pub struct AsyncJobStatusMap {
 /// Where the records are in a download.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(tag = "type")]
-#[expect(clippy::enum_variant_names, reason = "the names are the language's")]
+#[expect(clippy::enum_variant_names, reason = "names of the language")]
 enum DownloadExtractor {
     /// At a path of keys.
     DpathExtractor(DpathExtractor),
