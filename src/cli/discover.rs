@@ -39,7 +39,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let mut output = protocol(&opened.source.settings.clock);
     let offer = opened.offer(None);
     let names: Vec<String> = offer.names().into_iter().map(str::to_owned).collect();
-    let Planned { plan, broken } = opened.plan(offer, &|_| true);
+    let Planned { plan, broken } = opened.describe(offer);
     opened.tell(&broken);
     let mut streams = Vec::new();
     for node in plan.nodes.iter().filter(|node| node.selected) {

@@ -218,6 +218,14 @@ impl Opened {
         self.plan_from(offer, wanted, state, &catalog)
     }
 
+    /// Plans all streams of `offer` to tell of them only.
+    pub(super) fn describe(&self, offer: Offer) -> Planned {
+        let read = |path: &str| self.read(path);
+        let first_record = |retriever: &Node| self.first_record(retriever);
+        let planner = Planner::new(&self.config, &read).asking(&first_record);
+        planned(planner.describing(), offer, &|_| true)
+    }
+
     /// Plans the streams of `offer` for which `wanted` holds, from a state on.
     pub(super) fn plan_from(
         &self,
@@ -228,23 +236,10 @@ impl Opened {
     ) -> Planned {
         let read = |path: &str| self.read(path);
         let first_record = |retriever: &Node| self.first_record(retriever);
-        let mut planner = Planner::new(&self.config, &read)
+        let planner = Planner::new(&self.config, &read)
             .asking(&first_record)
             .going_on(state, catalog);
-        let mut broken = Vec::new();
-        for OfferedStream { name, node, .. } in offer.streams {
-            if !wanted(&name) {
-                continue;
-            }
-            if let Err(mistakes) = planner.select(&node) {
-                broken.push(Broken { name, mistakes });
-            }
-        }
-        broken.extend(offer.broken.into_iter().map(Broken::from));
-        Planned {
-            plan: planner.finish(),
-            broken,
-        }
+        planned(planner, offer, wanted)
     }
 
     /// Tells the mistakes of streams that cannot be read: each once, with the streams that it hits.
@@ -297,5 +292,23 @@ impl Opened {
     /// How many requests are in flight: what the flag says, else the manifest, else 8.
     pub(super) fn workers(&self) -> usize {
         self.threads
+    }
+}
+
+/// Plans the streams of `offer` for which `wanted` holds, each as far as it can be.
+fn planned(mut planner: Planner<'_>, offer: Offer, wanted: &dyn Fn(&str) -> bool) -> Planned {
+    let mut broken = Vec::new();
+    for OfferedStream { name, node, .. } in offer.streams {
+        if !wanted(&name) {
+            continue;
+        }
+        if let Err(mistakes) = planner.select(&node) {
+            broken.push(Broken { name, mistakes });
+        }
+    }
+    broken.extend(offer.broken.into_iter().map(Broken::from));
+    Planned {
+        plan: planner.finish(),
+        broken,
     }
 }

@@ -26,6 +26,8 @@ pub struct Planner<'a> {
     plan: Plan,
     state: InputState,
     catalog: ConfiguredCatalog,
+    /// Whether the streams are to be told of only, and not read.
+    describes: bool,
     /// Streams planned so far by their document, places aside, and what they start from.
     known: HashMap<String, Result<usize, Vec<StreamFailure>>>,
 }
@@ -63,6 +65,7 @@ impl<'a> Planner<'a> {
             plan: Plan::default(),
             state: InputState::default(),
             catalog: ConfiguredCatalog::default(),
+            describes: false,
             known: HashMap::new(),
         }
     }
@@ -71,6 +74,14 @@ impl<'a> Planner<'a> {
     #[must_use]
     pub fn asking(mut self, first_record: &'a FirstRecord<'a>) -> Self {
         self.first_record = first_record;
+        self
+    }
+
+    /// Plans streams to tell of them only: a config that gives no partitions or no windows stops
+    /// their read, but as in the reference not their description.
+    #[must_use]
+    pub fn describing(mut self) -> Self {
+        self.describes = true;
         self
     }
 
@@ -212,6 +223,7 @@ impl<'a> Planner<'a> {
                 match source {
                     Source::List(list) => match list.partitions(self.config) {
                         Ok(slices) => input.known.extend(slices),
+                        Err(_) if self.describes => {}
                         Err(error) => failures.push(StreamFailure::Component(error)),
                     },
                     Source::Parent(parent) => match self.add_parent(parent, &state, level) {
@@ -229,10 +241,14 @@ impl<'a> Planner<'a> {
             .transpose()
             .map_err(|error| failures.push(StreamFailure::Component(error)))
             .unwrap_or_default();
-        let cursor = stream
-            .cursor_of_run(self.config, from.field.as_deref(), &state)
-            .map_err(|error| failures.push(StreamFailure::Component(error)))
-            .unwrap_or_default();
+        let cursor = match stream.cursor_of_run(self.config, from.field.as_deref(), &state) {
+            Ok(cursor) => cursor,
+            Err(_) if self.describes => None,
+            Err(error) => {
+                failures.push(StreamFailure::Component(error));
+                None
+            }
+        };
         if !failures.is_empty() {
             return Err(failures);
         }

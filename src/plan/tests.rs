@@ -164,6 +164,32 @@ fn the_parent_of_a_broken_child_stays_when_it_is_asked_for() {
 }
 
 #[test]
+fn a_stream_without_partitions_or_windows_is_told_of_but_not_read() {
+    let manifest = Manifest::load(
+        &format!(
+            "{HEAD}  - {{$ref: '#/definitions/stream', name: lists, $parameters: {{path: x}}, \
+               retriever: {{$ref: '#/definitions/retriever', partition_router: \
+               {{type: ListPartitionRouter, cursor_field: l, values: \"{{{{ config.get('none') }}}}\"}}}}}}\n  \
+             - {{$ref: '#/definitions/a', name: windows, incremental_sync: {{type: DatetimeBasedCursor, \
+               cursor_field: at, datetime_format: '%Y', start_datetime: '2024', end_datetime: never}}}}\n"
+        ),
+        "m.yaml",
+    )
+    .unwrap();
+    let source: DeclarativeSource = manifest::decode(manifest.root()).unwrap();
+    let config = Config::new(json!({}), Arc::new(Clock::new(Some(0), 0.0)));
+    let none = |_: &str| Err(io::ErrorKind::NotFound.into());
+    let mut reading = Planner::new(&config, &none);
+    let mut describing = Planner::new(&config, &none).describing();
+    let streams = Offer::fixed(&source, &config).streams;
+    assert_eq!(streams.len(), 2);
+    for stream in streams {
+        assert!(reading.select(&stream.node).is_err(), "{}", stream.name);
+        assert!(describing.select(&stream.node).is_ok(), "{}", stream.name);
+    }
+}
+
+#[test]
 fn a_schema_is_loaded_only_where_records_are_normalized_by_it() {
     let stream = |normalization: &str| {
         format!(

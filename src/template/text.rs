@@ -30,6 +30,8 @@ struct Inner {
     at: Option<Place>,
     parameters: Arc<Map<String, Value>>,
     parameter_value: OnceLock<TValue>,
+    /// Whether the first value was the template's own text.
+    is_plain: OnceLock<bool>,
 }
 
 impl<S: Scope> Template<S> {
@@ -58,6 +60,7 @@ impl<S: Scope> Template<S> {
                 at,
                 parameters,
                 parameter_value: OnceLock::new(),
+                is_plain: OnceLock::new(),
             }),
             scope: PhantomData,
         })
@@ -72,19 +75,40 @@ impl<S: Scope> Template<S> {
     }
 
     /// The value, as airbyte-cdk's `InterpolatedString.eval`: an empty or undefined result is
-    /// taken from the template's own text.
+    /// taken from the template's own text. A template whose first value is its own text, as after
+    /// a `TypeError`, is taken for plain text from then on.
     ///
     /// # Errors
     /// When a name is not in scope, or Python would raise.
     pub fn eval(&self, scope: &S) -> Result<Literal, TemplateError> {
-        match self.program() {
-            Program::Literal(literal) => Ok(literal.clone()),
-            // The default is the same template, which gives the same nothing again.
-            _ => match self.render(scope)? {
-                Rendered::Text(text) => Ok(Literal::of(&text)),
-                Rendered::Undefined(fault) => Err(self.fault(&fault, scope)),
-            },
+        self.eval_as(scope, &[])
+    }
+
+    /// [`Template::eval`], where a literal of a type that is not `valid` stays text. All types are
+    /// valid when none is named.
+    ///
+    /// # Errors
+    /// As [`Template::eval`].
+    pub fn eval_as(&self, scope: &S, valid: &[PyType]) -> Result<Literal, TemplateError> {
+        let code = match self.program() {
+            Program::Literal(value) if valid.is_empty() => return Ok(value.clone()),
+            Program::Literal(_) => false,
+            _ => true,
+        };
+        if code && self.inner.is_plain.get() == Some(&true) {
+            return Ok(Literal::Str(self.inner.source.to_string()));
         }
+        // The default is the same template, which gives the same nothing again.
+        let value = match self.render(scope)? {
+            Rendered::Text(text) => literal(text, valid),
+            Rendered::Undefined(fault) => return Err(self.fault(&fault, scope)),
+        };
+        if code {
+            let source = &*self.inner.source;
+            (self.inner.is_plain)
+                .get_or_init(|| matches!(&value, Literal::Str(text) if text == source));
+        }
+        Ok(value)
     }
 
     /// The value, as airbyte-cdk's `JinjaInterpolation.eval`: an empty or undefined result gives
@@ -411,6 +435,26 @@ mod tests {
         assert!(!t.reads("now_utc") && !t.reads("record") && !t.reads_only_config());
         let t = Template::<ConfigOnly>::new("{% for r in config %}{{ r }}{% endfor %}").unwrap();
         assert!(t.reads_only_config() && t.reads("config") && !t.reads("r"));
+    }
+
+    #[test]
+    fn a_template_that_gives_its_own_text_first_is_plain_text_from_then_on() {
+        let record = |value| {
+            Record::new(
+                config(),
+                super::super::json(&json!({"n": value})),
+                TValue::None,
+                None,
+            )
+        };
+        let (text, number) = (record(json!("x")), record(json!(1)));
+        let t = Template::new("{{ record.n + 1 }}").unwrap();
+        assert_eq!(t.json(&text).unwrap(), "{{ record.n + 1 }}");
+        assert_eq!(t.json(&number).unwrap(), "{{ record.n + 1 }}");
+        let t = Template::new("{{ record.n + 1 }}").unwrap();
+        assert_eq!(t.json(&number).unwrap(), 2);
+        assert_eq!(t.json(&text).unwrap(), "{{ record.n + 1 }}");
+        assert_eq!(t.json(&number).unwrap(), 2);
     }
 
     /// A record that may be asked for `x` alone.

@@ -72,12 +72,7 @@ impl TransformConfig for ConfigAddFields {
             let scope = scope_of(config, clock);
             let literal = match field.value_type {
                 None => field.value.eval(&scope)?,
-                Some(value_type) => {
-                    let default = Some(field.value.source());
-                    field
-                        .value
-                        .eval_or(&scope, default, &[value_type.python()])?
-                }
+                Some(value_type) => field.value.eval_as(&scope, &[value_type.python()])?,
             };
             let value = literal.into_json();
             if let Some(condition) = given(self.condition.as_ref()) {

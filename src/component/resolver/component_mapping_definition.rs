@@ -103,9 +103,7 @@ impl ComponentMappingDefinition {
 
     fn value(&self, with: &Component, yaml: YamlText) -> Result<Value, ComponentError> {
         let wanted: Vec<PyType> = self.value_type.into_iter().map(Into::into).collect();
-        let literal = self
-            .value
-            .eval_or(with, Some(self.value.source()), &wanted)?;
+        let literal = self.value.eval_as(with, &wanted)?;
         let Literal::Str(text) = literal else {
             return Ok(literal.into_json());
         };

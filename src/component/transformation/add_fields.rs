@@ -132,10 +132,7 @@ impl AddedFieldDefinition {
     fn evaluate(&self, scope: &scope::Record) -> Result<Value, ComponentError> {
         let literal = match self.value_type {
             None => self.value.eval(scope)?,
-            Some(value_type) => {
-                let default = Some(self.value.source());
-                self.value.eval_or(scope, default, &[value_type.python()])?
-            }
+            Some(value_type) => self.value.eval_as(scope, &[value_type.python()])?,
         };
         Ok(literal.into_json())
     }

@@ -151,6 +151,9 @@ fn float(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
 fn filesizeformat(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     let [binary] = args.bind("filesizeformat", ["binary"], 0)?;
     let binary = binary.is_some_and(|b| b.truth());
+    if value.is_undefined() {
+        return Err(value.use_fault());
+    }
     let bytes = match &value {
         TValue::Str(s) => float_from_text(s).ok_or_else(|| Fault::other("no number"))?,
         other => other

@@ -5,7 +5,7 @@ use crate::template::compile::code::Comparison;
 use crate::template::error::{Eval, Fault};
 use crate::template::eval::{Args, compared, is_callable};
 use crate::template::python::{operators, repr};
-use crate::template::value::{Object, TValue};
+use crate::template::value::{Key, Object, TValue};
 
 macro_rules! tests {
     ($($name:literal => $call:expr),* $(,)?) => {
@@ -30,8 +30,8 @@ pub(super) const ALL: &[Test] = tests! {
     "callable" => |v, args| args.none("callable").map(|()| is_callable(v)),
     "sameas" => |v, args| args.one("sameas", "other").map(|other| same(v, &other)),
     "escaped" => |_, args| args.none("escaped").map(|()| false),
-    "filter" => |v, args| args.none("filter").map(|()| v.as_str().and_then(find_filter).is_some()),
-    "test" => |v, args| args.none("test").map(|()| v.as_str().and_then(find_test).is_some()),
+    "filter" => |v, args| args.none("filter").and_then(|()| name(v)).map(|n| n.and_then(find_filter).is_some()),
+    "test" => |v, args| args.none("test").and_then(|()| name(v)).map(|n| n.and_then(find_test).is_some()),
     "lower" => |v, args| cased(v, args, "islower"),
     "upper" => |v, args| cased(v, args, "isupper"),
     "odd" => |v, args| args.none("odd").and_then(|()| remainder(v, &TValue::Int(2), 1)),
@@ -54,6 +54,14 @@ pub(super) const ALL: &[Test] = tests! {
     "le" => |v, args| compared(Comparison::Le, v, &args.one("le", "other")?),
     "<=" => |v, args| compared(Comparison::Le, v, &args.one("<=", "other")?),
 };
+
+/// A name to look up in a dict; what cannot be a key of one is a mistake.
+fn name(value: &TValue) -> Eval<Option<&str>> {
+    if matches!(value, TValue::List(_) | TValue::Dict(_)) {
+        Key::new(value.clone())?;
+    }
+    Ok(value.as_str())
+}
 
 fn is_iterable(value: &TValue) -> bool {
     match value {

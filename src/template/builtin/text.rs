@@ -117,22 +117,36 @@ fn number(value: Option<TValue>, unset: usize) -> Eval<usize> {
     }
 }
 
+/// The text of a filter that asks its value for a method of text.
+fn only_text(value: &TValue) -> Eval<&str> {
+    match value {
+        TValue::Str(text) => Ok(text),
+        value if value.is_undefined() => Err(value.use_fault()),
+        other => Err(Fault::other(format!(
+            "`{}` object has no attribute `splitlines`",
+            other.type_name()
+        ))),
+    }
+}
+
 fn truncate(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     let names = ["length", "killwords", "end", "leeway"];
     let [length, kill, end, leeway] = args.bind("truncate", names, 0)?;
     let length = number(length, 255)?;
     let leeway = number(leeway, 5)?;
     let end = end.map_or_else(|| "...".to_owned(), |e| soft(&e));
-    let text = soft(&value);
     if length < end.chars().count() {
         return Err(Fault::other(format!(
             "expected length >= {}, got {length}",
             end.chars().count()
         )));
     }
-    if text.chars().count() <= length.saturating_add(leeway) {
-        return Ok(TValue::from(text));
+    if value.len()? <= length.saturating_add(leeway) {
+        return Ok(value);
     }
+    let TValue::Str(text) = &value else {
+        return Err(Fault::types("only text can be truncated"));
+    };
     let head: String = text.chars().take(length - end.chars().count()).collect();
     let head = if kill.is_some_and(|k| k.truth()) {
         head
@@ -153,7 +167,17 @@ fn indent(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
         first.is_some_and(|f| f.truth()),
         blank.is_some_and(|b| b.truth()),
     );
-    let text = soft(&value) + "\n";
+    // The reference adds a line's end to the value before it asks for the lines.
+    let text = match &value {
+        TValue::Str(text) => format!("{text}\n"),
+        TValue::List(_) | TValue::Missing | TValue::Undefined(_) => only_text(&value)?.to_owned(),
+        other => {
+            return Err(Fault::types(format!(
+                "cannot add text to `{}`",
+                other.type_name()
+            )));
+        }
+    };
     let mut out = String::new();
     for (i, line) in methods::lines(&text, false).iter().enumerate() {
         if i > 0 {
@@ -183,8 +207,8 @@ fn wordwrap(_: &mut Machine<'_>, value: TValue, args: Args) -> Eval<TValue> {
     let width = number(width, 79)?.max(1);
     let break_long = break_long.is_none_or(|b| b.truth());
     let wrap = wrap.map_or_else(|| "\n".to_owned(), |w| soft(&w));
-    let text = soft(&value);
-    let wrapped: Vec<String> = methods::lines(&text, false)
+    let text = only_text(&value)?;
+    let wrapped: Vec<String> = methods::lines(text, false)
         .iter()
         .map(|line| wrap_line(line, width, break_long).join(&wrap))
         .collect();
@@ -244,4 +268,45 @@ fn chunks(line: &str) -> Vec<String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use crate::clock::Clock;
+    use crate::template::scope::ConfigOnly;
+    use crate::template::{Config, Template};
+
+    fn value(text: &str) -> Result<Value, String> {
+        let config = json!({"n": 7, "long": [1, 2, 3, 4, 5, 6, 7, 8, 9], "pair": {"a": 1}});
+        let config = Config::new(config, Arc::new(Clock::new(Some(0), 0.0)));
+        let scope = ConfigOnly { config };
+        let template = Template::<ConfigOnly>::new(text).unwrap();
+        template.json(&scope).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_no_text_is_a_mistake_of_the_kind_that_python_has() {
+        for own in [
+            "{{ config.n|truncate(5) }}",
+            "{{ config.long|truncate(3, true, '', 0) }}",
+            "{{ config.n|indent(2) }}",
+            "{{ 'x' if config.long is filter }}",
+        ] {
+            assert_eq!(value(own).unwrap(), own);
+        }
+        assert_eq!(value("{{ config.pair|truncate }}").unwrap(), json!({"a": 1}));
+        assert_eq!(value("{{ 'abc' % config.nothing }}").unwrap(), "abc");
+        for wrong in [
+            "{{ config.n|wordwrap(5) }}",
+            "{{ config.nothing|wordwrap(5) }}",
+            "{{ config.long|indent(2) }}",
+            "{{ config.nothing|filesizeformat }}",
+        ] {
+            assert!(value(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -15,8 +15,13 @@ pub(crate) fn percent(format: &str, values: &TValue) -> Eval<String> {
         other => vec![other.clone()],
     }
     .into_iter();
+    // Python counts all that has keys or an index, and then leaves no argument over.
     let mapping = match values {
-        TValue::Dict(_) => true,
+        TValue::Dict(_)
+        | TValue::List(_)
+        | TValue::Bytes(_)
+        | TValue::Missing
+        | TValue::Undefined(_) => true,
         TValue::Object(o) => matches!(&**o, Object::Mapping(_)),
         _ => false,
     };
@@ -31,7 +36,7 @@ pub(crate) fn percent(format: &str, values: &TValue) -> Eval<String> {
         if chars.peek() == Some(&'(') {
             chars.next();
             let name: String = chars.by_ref().take_while(|c| *c != ')').collect();
-            if !mapping {
+            if !mapping || matches!(values, TValue::List(_) | TValue::Bytes(_)) {
                 return Err(Fault::types("format requires a mapping"));
             }
             named = true;
