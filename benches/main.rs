@@ -4,6 +4,7 @@
 
 mod asana;
 mod message;
+mod steps;
 
 fn main() {
     divan::main();

@@ -121,7 +121,7 @@ impl Source {
 
     fn understand(text: &str, name: &str, folder: &Path) -> Result<Self, Error> {
         let manifest = Manifest::load(text, name).map_err(|errors| drawn(errors, text))?;
-        let declared = manifest::decode(manifest.root()).map_err(|errors| drawn(errors, text))?;
+        let declared = DeclarativeSource::of(&manifest).map_err(|errors| drawn(errors, text))?;
         Ok(Self {
             manifest,
             declared,
@@ -173,9 +173,12 @@ impl Source {
             let planned = planner.select(&stream.node);
             planned.map_err(|mistakes| self.broken(name, mistakes))?;
         }
+        let groups = self.declared.groups();
+        let groups = groups.map_err(|errors| drawn(errors, self.manifest.source()))?;
         let mut options = Options {
             limit: setup.limit,
             read_ahead: setup.limit.is_none(),
+            groups,
             ..Options::default()
         };
         if let Some(workers) = setup
@@ -200,10 +203,10 @@ impl Source {
     fn secrets(&self, config: &Value) -> Result<Secrets, Error> {
         let secrets = Secrets::default();
         let spec = self.declared.spec();
-        if let Some(spec) = spec.map_err(|errors| drawn(errors, self.manifest.source()))? {
-            for secret in secrets::values(&spec.connection_specification(), config) {
-                secrets.add(&secret);
-            }
+        let spec = spec.map_err(|errors| drawn(errors, self.manifest.source()))?;
+        let spec = spec.map(|spec| spec.connection_specification());
+        for secret in secrets::of(spec.as_ref(), config) {
+            secrets.add(&secret);
         }
         Ok(secrets)
     }

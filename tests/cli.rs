@@ -124,6 +124,75 @@ fn a_file_of_another_kind_is_told_by_its_name() {
     assert_eq!(output.stdout, "");
 }
 
+/// Two streams that an archive answers.
+fn two_streams() -> Run {
+    let stream = |name: &str| {
+        format!(
+            "  - type: DeclarativeStream
+    name: {name}
+    retriever:
+      type: SimpleRetriever
+      requester: {{type: HttpRequester, url_base: https://api.example.com, path: /items}}
+      record_selector: {{type: RecordSelector, extractor: {{type: DpathExtractor, field_path: []}}}}
+"
+        )
+    };
+    let head = "version: 7.0.0\ntype: DeclarativeSource\ncheck: {type: CheckStream, stream_names: [apples]}\nstreams:\n";
+    let answer = json!({"request": {"method": "GET", "url": "https://api.example.com/items", "headers": []},
+        "response": {"status": 200, "headers": [], "content": {"text": "[{\"a\":1},{\"a\":2},{\"a\":3}]"}}});
+    Run::new()
+        .manifest(&format!("{head}{}{}", stream("apples"), stream("pears")))
+        .har(&json!({"log": {"version": "1.2", "creator": {}, "entries": [answer]}}))
+}
+
+#[test]
+fn streams_are_named_and_counted() {
+    let args = ["run", "--stream", "apples", "--stream", "aples"];
+    let unknown = two_streams().args(args).run().exits(2);
+    assert_eq!(
+        unknown.stderr,
+        "error: there is no stream `aples`; did you mean `apples`?\n\
+         help: the manifest's streams are: apples, pears\n"
+    );
+    let args = ["run", "--stream", "apples", "--limit", "2"];
+    let limited = two_streams().args(args).run().success();
+    assert_eq!(limited.records("apples").len(), 2);
+    let row = limited.stderr.lines().nth(1).unwrap_or_default();
+    assert!(row.starts_with("apples        2  "), "{}", limited.stderr);
+    let none = two_streams().args(["run", "--limit", "0"]).run().success();
+    assert_eq!(none.stdout, "");
+}
+
+/// The protocol's logs are in the reference's words, and in its order.
+#[test]
+fn logs_of_a_read_are_those_of_the_reference() {
+    let catalog = json!({"streams": [{"stream": {"name": "pears", "json_schema": {}},
+        "sync_mode": "full_refresh", "destination_sync_mode": "append"}]});
+    let read = two_streams()
+        .catalog(&catalog)
+        .args(["read"])
+        .run()
+        .success();
+    let logs: Vec<_> = read.messages("LOG");
+    let logs: Vec<_> = logs
+        .iter()
+        .filter_map(|log| log["log"]["message"].as_str())
+        .collect();
+    assert_eq!(
+        logs,
+        [
+            "Starting syncing",
+            "Marking stream pears as STARTED",
+            "Syncing stream: pears",
+            "Marking stream pears as RUNNING",
+            "Read 3 records from pears stream",
+            "Marking stream pears as STOPPED",
+            "Finished syncing pears",
+            "Finished syncing",
+        ]
+    );
+}
+
 #[test]
 fn mistakes_of_a_manifest_are_drawn() {
     let folder = Run::new()

@@ -3,12 +3,15 @@
 mod archives;
 #[path = "support/asana/mod.rs"]
 mod asana;
+mod asana_custom;
 mod asana_fields;
 mod asana_oas;
 mod asana_run;
 mod asana_server;
 mod cli;
+mod conformance;
 mod embedding;
+mod errors;
 mod layers;
 mod manifests;
 mod readme;

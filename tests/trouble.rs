@@ -116,23 +116,24 @@ fn a_typo_in_one_stream_does_not_stop_another() {
 fn a_bad_template() {
     let broken = with("{{ response.next }}", "{{ response.next }");
     insta::assert_snapshot!(refused(&broken), @r#"
-    error: syntax error: unexpected `}`, expected end of variable block at offset 17 in template `{{ response.next }`
-      --> manifest.yaml:21:25
+    error: syntax error: unexpected `}`, expected end of variable block
+      --> manifest.yaml:21:43
        |
     21 |           cursor_value: "{{ response.next }"
-       |                         ^^^^^^^^^^^^^^^^^^^^
+       |                                           ^
        = in: streams[0].retriever.paginator.pagination_strategy (CursorPagination).cursor_value
        = used by stream `items`
     "#);
     let unknown = with("{{ response.next }}", "{{ response.next | upperr }}");
     insta::assert_snapshot!(refused(&unknown), @r#"
-    error: no filter named `upperr` at offset 19 in template `{{ response.next | upperr }}`
-      --> manifest.yaml:21:25
+    error: no filter named `upperr`
+      --> manifest.yaml:21:45
        |
     21 |           cursor_value: "{{ response.next | upperr }}"
-       |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       |                                             ^^^^^^
        = in: streams[0].retriever.paginator.pagination_strategy (CursorPagination).cursor_value
        = used by stream `items`
+       = help: did you mean `upper`?
     "#);
 }
 
@@ -229,9 +230,13 @@ fn a_dead_host() {
     insta::assert_snapshot!(told(&run).replace(&address, "HOST"), @r"
     error: stream `items`: gave up after 6 attempts: 127.0.0.1 refuses the connection
       = request: GET http://HOST/items
-      = no answer in 6 attempts
+      = help: check host and port at manifest.yaml:11:19, and whether a server listens there
     ");
-    insta::assert_snapshot!(verb("check").stderr, @"check failed: stream `items`: gave up after 6 attempts: 127.0.0.1 refuses the connection");
+    insta::assert_snapshot!(verb("check").stderr.replace(&address, "HOST"), @r"
+    check failed: stream `items`: gave up after 6 attempts: 127.0.0.1 refuses the connection
+      = request: GET http://HOST/items
+      = help: check host and port at manifest.yaml:11:19, and whether a server listens there
+    ");
 }
 
 #[test]
@@ -258,7 +263,18 @@ fn a_wrong_token() {
     let mut wrong = config();
     wrong["credentials"]["personal_access_token"] = json!("not-the-token");
     let check = lowcode(&server, "check", &wrong, &[]).exits(1);
-    insta::assert_snapshot!(check.stderr, @"check failed: stream `workspaces`: Asana does not accept the token. Make a new one, or sign in again, and put it under `credentials`.");
+    let url = check
+        .stderr
+        .split(' ')
+        .find(|word| word.starts_with("http://"));
+    let url = url.and_then(|url| url.lines().next()).unwrap_or_default();
+    insta::assert_snapshot!(check.stderr.replace(url, "URL"), @r"
+    check failed: stream `workspaces`: Asana does not accept the token. Make a new one, or sign in again, and put it under `credentials`.
+      = request: GET URL
+      = status: 401
+      = answer: Not Authorized
+      = decided by: the response filter at manifest.yaml:56:7
+    ");
     let status = &check.lines()[0]["connectionStatus"];
     assert_eq!(check.lines().len(), 1);
     assert_eq!(status["status"], "FAILED");
@@ -360,4 +376,114 @@ fn a_full_disk_under_an_archive_and_under_the_output() {
         server.requests().is_empty(),
         "it is seen before the first request"
     );
+}
+
+/// An archive with one answer to `url`.
+fn answering(url: &str, status: u16, body: &str) -> Value {
+    let entry = json!({
+        "request": {"method": "GET", "url": url, "headers": []},
+        "response": {"status": status, "headers": [],
+            "content": {"mimeType": "application/json", "text": body}},
+    });
+    json!({"log": {"version": "1.2", "creator": {"name": "x", "version": "1"}, "entries": [entry]}})
+}
+
+#[test]
+fn what_the_api_says_is_told_without_the_credentials() {
+    let secret = "open-sesame-42";
+    let manifest = with(
+        "https://api.example.com",
+        "https://someone:{{ config['pass'] }}@api.example.com",
+    ) + "spec: {type: Spec, connection_specification: {properties: {pass: {type: string, airbyte_secret: true}}}}\n";
+    let body = json!({"message": format!("{secret} may not\n see this")}).to_string();
+    let run = || {
+        Run::new()
+            .manifest(&manifest)
+            .config(&json!({"pass": secret}))
+            .har(&answering("https://***@api.example.com/items", 400, &body))
+    };
+    let failed = run().args(["run"]).run().exits(1);
+    insta::assert_snapshot!(told(&failed), @r"
+    error: stream `items`: HTTP Status Code: 400. Error: Bad request. Please check your request parameters.
+      = request: GET https://***@api.example.com/items
+      = status: 400
+      = answer: *** may not see this
+    ");
+    let check = run().args(["check"]).run().exits(1);
+    insta::assert_snapshot!(check.stderr, @r"
+    check failed: stream `items`: HTTP Status Code: 400. Error: Bad request. Please check your request parameters.
+      = request: GET https://***@api.example.com/items
+      = status: 400
+      = answer: *** may not see this
+    ");
+    let catalog = json!({"streams": [{"stream": {"name": "items", "json_schema": {}},
+        "sync_mode": "full_refresh", "destination_sync_mode": "append"}]});
+    let read = run().catalog(&catalog).args(["read"]).run().exits(1);
+    assert!(read.stdout.contains("may not see this"), "{}", read.stdout);
+    for output in [failed, check, read] {
+        let all = output.stdout + &output.stderr;
+        assert!(!all.contains(secret), "{all}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_json_is_told() {
+    let url = "https://api.example.com/items";
+    let run = Run::new().manifest(SMALL).args(["run"]);
+    let run = run.har(&answering(url, 200, "<html>")).run().success();
+    let note = "items: 1 × passed over: the body is not JSON: ";
+    assert!(run.stderr.contains(note), "{}", run.stderr);
+}
+
+#[test]
+fn suspicious_things_are_told_and_the_run_goes_on() {
+    let manifest = with("path: /items", "path: /nothing\n        path: /items");
+    let run = Run::new().manifest(&manifest).args(["run"]);
+    let url = "https://api.example.com/items";
+    let run = run
+        .har(&answering(url, 200, r#"{"data": [{"id": 1}]}"#))
+        .run()
+        .success();
+    assert_eq!(run.records("items"), [json!({"id": 1})]);
+    insta::assert_snapshot!(told(&run), @r"
+    warning: the key `path` is there twice, the last one counts
+      --> manifest.yaml:13:9
+       |
+    13 |         path: /items
+       |         ^^^^
+       = help: the first one stands at manifest.yaml:12:9
+    ");
+}
+
+#[test]
+fn a_mistake_that_only_the_config_shows_is_drawn_too() {
+    let manifest = SMALL.replacen(
+        "      paginator:",
+        "      partition_router: {type: ListPartitionRouter, values: \"{{ range(3) }}\", cursor_field: n}\n      paginator:",
+        1,
+    );
+    let run = Run::new().manifest(&manifest).args(["run"]).run().exits(2);
+    insta::assert_snapshot!(run.stderr, @r#"
+    error: `range` is not in scope
+      --> manifest.yaml:16:65
+       |
+    16 |       partition_router: {type: ListPartitionRouter, values: "{{ range(3) }}", cursor_field: n}
+       |                                                                 ^^^^^
+       = may read: `config`, `parameters`
+       = used by stream `items`
+    "#);
+}
+
+#[test]
+fn a_mistyped_field_is_told_beside_the_one_that_is_missing() {
+    insta::assert_snapshot!(refused(&with("field_path: [data]", "field_pth: [data]")), @r"
+    error: missing field `field_path` of `DpathExtractor`
+      --> manifest.yaml:15:20
+       |
+    15 |         extractor: {type: DpathExtractor, field_pth: [data]}
+       |                    ^
+       = in: streams[0].retriever.record_selector.extractor (DpathExtractor)
+       = used by stream `items`
+       = help: there is `field_pth`; did you mean `field_path`?
+    ");
 }

@@ -7,8 +7,11 @@ use clap::Args;
 use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Broken, Opened, Planned, open, wrong_manifest};
-use super::read::protocol;
+use super::protocol;
+use super::read;
+use super::settings::files_directory;
 use super::signals;
+use crate::component::authenticator::Session as _;
 use crate::component::source::{Check, CheckDynamicStream, CheckStream};
 use crate::engine::{self, Options};
 use crate::manifest::{Node, NodeValue};
@@ -43,7 +46,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         "check",
         cancel,
     )?;
-    let mut output = protocol(&opened.source.settings.clock);
+    let mut output = read::protocol(&opened.source.settings.clock);
     let check = (opened.declared.check())
         .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
     let result = match overlay(&mut opened, &check)? {
@@ -62,6 +65,11 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         Verdict::Refused(message) => Some(message.clone()),
         Verdict::Wrong(message) => {
             say(&format!("check failed: {message}"));
+            Some(message.clone())
+        }
+        Verdict::Failed { message, report } => {
+            let secrets = opened.session.secrets();
+            say(&secrets.mask(&format!("check failed: {report}")));
             Some(message.clone())
         }
     };
@@ -98,6 +106,11 @@ fn writes_back(node: &Node) -> bool {
 enum Verdict {
     Fine,
     Wrong(String),
+    /// A stream cannot be read: in a sentence, and all that helps.
+    Failed {
+        message: String,
+        report: String,
+    },
     /// The manifest's part for the stream is wrong.
     Refused(String),
     Interrupted,
@@ -194,7 +207,7 @@ fn unoffered(opened: &Opened, offer: &Offer) -> Option<Verdict> {
         Some(stream) => Some(Verdict::Wrong(format!(
             "streams of `{}`: {}",
             stream.name,
-            stream.message()
+            stream.message(opened.session.secrets())
         ))),
         None if offer.streams.is_empty() => {
             Some(Verdict::Wrong("there is no stream to read".to_owned()))
@@ -215,23 +228,29 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
     if let Some(stream) = broken.first() {
         return Ok(Some(Verdict::Refused(format!(
             "stream `{name}`: {}",
-            stream.message()
+            stream.message(opened.session.secrets())
         ))));
     }
     let options = Options {
         probe: true,
         read_ahead: false,
+        files: files_directory(),
         ..Options::default()
     };
     let session = Arc::clone(&opened.session);
-    let outcome = engine::run(plan, session, &options, &mut |_| Ok(()))?;
+    let outcome = engine::run(plan, session, &options, &mut |message| match message {
+        Message::Control { .. } => protocol::print(&message),
+        _ => Ok(()),
+    })?;
     if outcome.cancelled {
         return Ok(Some(Verdict::Interrupted));
     }
     let read = outcome.streams.iter().find(|stream| stream.selected);
     if let Some(error) = read.and_then(|stream| stream.errors.first()) {
-        let message = format!("stream `{name}`: {}", error.message);
-        return Ok(Some(Verdict::Wrong(message)));
+        return Ok(Some(Verdict::Failed {
+            message: format!("stream `{name}`: {}", error.sentence()),
+            report: format!("stream `{name}`: {error}"),
+        }));
     }
     // The reference calls a stream without a partition unavailable (`default_stream.py`).
     if read.is_some_and(|stream| stream.stats.partitions.get() == 0 && stream.finished) {

@@ -14,6 +14,16 @@ pub(super) struct Assignment {
     value: Value,
 }
 
+impl Assignment {
+    /// Whether it sets the value at `path`, or one above or below.
+    pub(super) fn touches(&self, path: &[String]) -> bool {
+        self.path
+            .iter()
+            .zip(path)
+            .all(|(ours, theirs)| ours == theirs)
+    }
+}
+
 /// Keys a path may have: as deep as the JSON and YAML parsers go.
 const DEEPEST: usize = 128;
 
@@ -165,6 +175,22 @@ pub(super) fn expand(
     let mut missing = Vec::new();
     for (key, value) in config.iter_mut() {
         expand_value(value, key, variable, &mut missing);
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(missing)
+    }
+}
+
+/// The same for values that are yet to be laid over a config.
+pub(super) fn expand_assignments(
+    assignments: &mut [Assignment],
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Vec<String>> {
+    let mut missing = Vec::new();
+    for Assignment { path, value } in assignments {
+        expand_value(value, &path.join("."), variable, &mut missing);
     }
     if missing.is_empty() {
         Ok(())

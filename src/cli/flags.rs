@@ -94,7 +94,7 @@ pub(super) struct Archive {
 #[derive(Debug, Args)]
 pub(super) struct Threads {
     /// Read with this many threads; else what the manifest's `concurrency_level` says, else 8
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(super) concurrency: Option<NonZeroUsize>,
 }
 
@@ -103,6 +103,11 @@ fn factor(text: &str) -> Result<f64, String> {
         Ok(factor) if factor.is_finite() && factor >= 0.0 => Ok(factor),
         _ => Err("expected a number from 0 up".to_owned()),
     }
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse();
+    number.map_err(|_| "expected a whole number from 1 up".to_owned())
 }
 
 #[cfg(test)]
@@ -115,6 +120,13 @@ mod tests {
         assert_eq!(factor("1.5"), Ok(1.5));
         for wrong in ["-1", "inf", "nan", "fast", ""] {
             assert!(factor(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(threads("3").map(NonZeroUsize::get), Ok(3));
+        for wrong in ["0", "-1", "many", ""] {
+            assert_eq!(
+                threads(wrong),
+                Err("expected a whole number from 1 up".to_owned())
+            );
         }
     }
 }

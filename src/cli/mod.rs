@@ -5,6 +5,7 @@
 
 mod check;
 mod config;
+mod config_file;
 mod conformance;
 mod discover;
 mod error;
@@ -22,8 +23,10 @@ mod settings;
 mod signals;
 mod source;
 mod spec;
+mod told;
 mod trace;
 mod validate_config;
+mod yaml_edit;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -56,12 +56,10 @@ impl Network {
     ) -> Result<Self, Failure> {
         let secrets = Secrets::default();
         let config = Value::Object(source.given.clone());
-        if let Some(spec) = &source.spec {
-            let changed = Value::Object(source.settings.config.clone());
-            for config in [&config, &changed] {
-                for secret in super::secrets::values(&spec.connection_specification, config) {
-                    secrets.add(&secret);
-                }
+        let changed = Value::Object(source.settings.config.clone());
+        for config in [&config, &changed] {
+            for secret in super::secrets::of(source.connection_specification(), config) {
+                secrets.add(&secret);
             }
         }
         let transport: Arc<dyn Transport> = match archive {

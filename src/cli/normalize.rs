@@ -4,12 +4,12 @@
 //! it came from, and told in the protocol, as airbyte-cdk 7.39.1 does
 //! (`concurrent_declarative_source.py`).
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::config_file::replace;
 use super::error::{Failure, say};
 use super::protocol;
 use super::settings::{ConfigFrom, INJECTED};
@@ -91,24 +91,11 @@ fn keep(path: &Path, given: &Map<String, Value>, migrated: &Map<String, Value>) 
     }
     let mut file = migrated.clone();
     file.extend(injected.map(|manifest| (INJECTED.to_owned(), manifest)));
-    if let Err(error) = replace(path, &Value::Object(file)) {
+    if let Err(error) = replace(path, &format!("{:#}\n", Value::Object(file))) {
         say(&format!(
             "warning: the changed config could not be written back to `{name}`: {error}"
         ));
     }
-}
-
-/// Replaces a file as a whole: nobody ever sees half of it.
-fn replace(path: &Path, value: &Value) -> io::Result<()> {
-    let path = path.canonicalize()?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(format!("{value:#}\n").as_bytes())?;
-    file.as_file().sync_all()?;
-    file.as_file()
-        .set_permissions(std::fs::metadata(&path)?.permissions())?;
-    file.persist(&path).map_err(|error| error.error)?;
-    Ok(())
 }
 
 #[cfg(test)]

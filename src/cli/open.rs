@@ -10,10 +10,12 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
+use super::config_file::ConfigFile;
 use super::error::{Failure, say};
 use super::flags;
 use super::network::Network;
 use super::normalize;
+use super::protocol;
 use super::secrets;
 use super::source::Source;
 use super::trace::Traced;
@@ -21,9 +23,10 @@ use crate::component::ComponentError;
 use crate::component::api_budget::Limiter;
 use crate::component::resolver::ComponentValues;
 use crate::component::source::DeclarativeSource;
-use crate::engine::{self, Session};
+use crate::engine::{self, ReadError, Session};
+use crate::http::Secrets;
 use crate::manifest::{self, Manifest, Node};
-use crate::message::{ConfiguredCatalog, Data, InputState};
+use crate::message::{ConfiguredCatalog, Data, InputState, Message};
 use crate::plan::{Offer, OfferedStream, Plan, Planner, StreamFailure, stream_of};
 use crate::template::Config;
 
@@ -35,24 +38,30 @@ pub(super) struct Opened {
     pub(super) session: Arc<Session>,
     network: Network,
     threads: usize,
+    /// Names of streams that are not read at the same time.
+    pub(super) groups: Vec<BTreeSet<String>>,
+    speaks_protocol: bool,
 }
 
 /// Reads the manifest and the config, holds one against the other, and opens the way to the API.
 ///
-/// `page` is the name of the verb: archives keep the exchanges of each verb apart.
+/// Archives keep the exchanges of each `verb` apart; those of `run` are those of `read`.
 pub(super) fn open(
     flags: &flags::Source,
     archive: &flags::Archive,
     threads: &flags::Threads,
-    page: &str,
+    verb: &str,
     cancel: Arc<AtomicBool>,
 ) -> Result<Opened, Failure> {
     let replayed = archive.open()?;
     let mut source = Source::open(flags, replayed.as_ref())?;
+    for lint in source.manifest.lints() {
+        say(&lint.render(source.manifest.source()));
+    }
     let rules = normalize::rules(&source)?;
-    normalize::apply(&rules, &mut source, page)?;
+    normalize::apply(&rules, &mut source, verb)?;
     source.validate()?;
-    let declared: DeclarativeSource = manifest::decode(source.manifest.root())
+    let declared = DeclarativeSource::of(&source.manifest)
         .map_err(|errors| wrong_manifest(errors, &source.manifest))?;
     let values = Value::Object(source.settings.config.clone());
     let config = Config::new(values, Arc::clone(&source.settings.clock));
@@ -61,6 +70,9 @@ pub(super) fn open(
         Some(given) => given.get(),
         None => declared_threads(&declared, &source.manifest, &config)?,
     };
+    let is_run = verb == "run";
+    let is_replay = replayed.is_some();
+    let page = if is_run { "read" } else { verb };
     let network = Network::open(archive, replayed, &source, page, threads)?;
     let mut transport = Arc::clone(&network.transport);
     if flags.debug {
@@ -75,8 +87,15 @@ pub(super) fn open(
         .map(|budget| Limiter::new(budget, &config))
         .transpose()
         .map_err(Failure::wrong)?;
+    let groups = (declared.groups()).map_err(|errors| wrong_manifest(errors, &source.manifest))?;
     let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
-    let session = session.within(budget);
+    let mut session = session.within(budget);
+    // The tokens of an archive are masked.
+    if is_run && !is_replay {
+        let from = source.settings.config_from.clone();
+        let file = ConfigFile::new(from, flags.config.set.clone());
+        session = session.telling(move |changes| file.keep(changes));
+    }
     Ok(Opened {
         session: Arc::new(session),
         source,
@@ -84,6 +103,8 @@ pub(super) fn open(
         config,
         network,
         threads,
+        groups,
+        speaks_protocol: !is_run,
     })
 }
 
@@ -124,13 +145,13 @@ impl From<(String, Vec<StreamFailure>)> for Broken {
 }
 
 impl Broken {
-    /// The mistakes in one line.
-    pub(super) fn message(&self) -> String {
+    /// The mistakes in one line, without credentials.
+    pub(super) fn message(&self, secrets: &Secrets) -> String {
         let texts = self.mistakes.iter().map(|mistake| match mistake {
             StreamFailure::Manifest(error) => format!("{}: {}", error.at, error.message),
             StreamFailure::Component(error) => error.to_string(),
         });
-        texts.collect::<Vec<_>>().join("; ")
+        secrets.mask(&texts.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -162,10 +183,8 @@ impl Opened {
 
     /// Goes on with another config, of which the secrets are masked as well.
     pub(super) fn overlay(&mut self, values: Value) {
-        if let Some(spec) = &self.source.spec {
-            for secret in secrets::values(&spec.connection_specification, &values) {
-                self.network.secrets.add(&secret);
-            }
+        for secret in secrets::of(self.source.connection_specification(), &values) {
+            self.network.secrets.add(&secret);
         }
         self.config = Config::new(values, Arc::clone(&self.source.settings.clock));
         self.session = Arc::new(self.session.with_config(self.config.clone()));
@@ -231,24 +250,42 @@ impl Opened {
             for mistake in &stream.mistakes {
                 match mistake {
                     StreamFailure::Manifest(error) => {
-                        drawn.push(error.clone().in_stream(&stream.name));
+                        let error = error.clone();
+                        drawn.push(match stream.name.as_str() {
+                            "" => error,
+                            name => error.in_stream(name),
+                        });
                     }
                     StreamFailure::Component(error) => {
-                        others.insert(format!("error: stream `{}`: {error}", stream.name));
+                        let error = ReadError::from(error.clone());
+                        let error = error.masked(&self.network.secrets);
+                        match error.as_mistake() {
+                            Some(mistake) => drawn.push(mistake.in_stream(&stream.name)),
+                            None => {
+                                others.insert(format!("error: stream `{}`: {error}", stream.name));
+                            }
+                        }
                     }
                 }
             }
         }
         for error in manifest::merge(drawn) {
-            say(&error.render(self.source.manifest.source()));
+            let drawn = error.render(self.source.manifest.source());
+            say(&self.network.secrets.mask(&drawn));
         }
         for error in others {
             say(&self.network.secrets.mask(&error));
         }
     }
 
-    /// Ends the recording, if there is one.
+    /// Tells the configs that nobody was told of yet, and ends the recording, if there is one.
     pub(super) fn finish(&self) -> Result<(), Failure> {
+        for config in self.session.take_changed_configs() {
+            if self.speaks_protocol {
+                let config = Arc::new(config);
+                protocol::print(&Message::Control { config })?;
+            }
+        }
         self.network.finish()
     }
 

@@ -10,11 +10,14 @@ use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Planned, open};
 use super::run::ending;
-use super::settings::read_json;
+use super::settings::{files_directory, read_json};
 use super::signals;
 use crate::clock::Clock;
+use crate::component::authenticator::Session as _;
 use crate::engine::{self, Options};
-use crate::message::{self, ConfiguredCatalog, FailureType, InputState, Message, StreamStatus};
+use crate::message::{
+    self, ConfiguredCatalog, FailureType, InputState, Level, Log, Message, StreamStatus,
+};
 use crate::output::{AirbyteOutput, Output};
 
 const EXAMPLES: &str = "Examples:
@@ -69,7 +72,11 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let Planned { plan, broken } = opened.plan_from(offer, &wanted, state, &catalog);
     opened.tell(&broken);
     for stream in &broken {
-        stream_failure(&mut output, &stream.name, &stream.message())?;
+        stream_failure(
+            &mut output,
+            &stream.name,
+            &stream.message(opened.session.secrets()),
+        )?;
     }
     // As the reference has it, a stream that is asked for and not there ends incomplete, and that
     // alone is no failure of the run.
@@ -83,20 +90,35 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let options = Options {
         workers: opened.workers(),
         jobs: opened.declared.jobs(&opened.config),
+        files: files_directory(),
+        groups: opened.groups.clone(),
         ..Options::default()
     };
+    // The reference's words, which tools look for (`concurrent_source.py`).
+    info(&mut output, "Starting syncing")?;
     let result = engine::run(
         plan,
         Arc::clone(&opened.session),
         &options,
         &mut |message| output.write(&message),
     );
-    let finished = output.finish();
+    let ended = match &result {
+        Ok(outcome) if !outcome.cancelled => info(&mut output, "Finished syncing"),
+        _ => Ok(()),
+    };
+    let finished = ended.and_then(|()| output.finish());
     let recorded = opened.finish();
     let outcome = result?;
     finished?;
     recorded?;
     Ok(ending(&outcome, &broken))
+}
+
+fn info(output: &mut impl Output, message: &str) -> io::Result<()> {
+    output.write(&Message::Log(Log {
+        level: Level::Info,
+        message: message.to_owned(),
+    }))
 }
 
 /// Protocol messages on standard output.

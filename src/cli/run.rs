@@ -1,6 +1,5 @@
 //! `lowcode run`.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
@@ -10,10 +9,13 @@ use super::error::{Failure, Outcome, say};
 use super::flags;
 use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
-use super::settings::variable;
+use super::settings::{files_directory, variable};
 use super::signals;
+use super::told::Told;
 use crate::clock::{Clock, monotonic};
+use crate::component::authenticator::Session as _;
 use crate::engine::{self, Options, StreamOutcome};
+use crate::manifest;
 use crate::message::Message;
 use crate::output::{JsonlOutput, Output as _};
 
@@ -44,13 +46,7 @@ pub(super) struct Flags {
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let cancel = signals::listen(|| {})?;
-    let opened = open(
-        &flags.source,
-        &flags.archive,
-        &flags.threads,
-        "read",
-        cancel,
-    )?;
+    let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
     let names = offer.names();
@@ -61,8 +57,12 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     {
         let broken: Vec<Broken> = offer.broken.iter().cloned().map(Broken::from).collect();
         opened.tell(&broken);
-        return Err(Failure::wrong(format!("there is no stream `{unknown}`"))
-            .hint(format!("the manifest's streams are: {}", names.join(", "))));
+        let near = manifest::nearest(unknown, names.iter().copied());
+        let near = near.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        return Err(
+            Failure::wrong(format!("there is no stream `{unknown}`{near}"))
+                .hint(format!("the manifest's streams are: {}", names.join(", "))),
+        );
     }
     let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
     let Planned { plan, broken } = opened.plan(offer, &wanted);
@@ -72,18 +72,23 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         jobs: opened.declared.jobs(&opened.config),
         limit: flags.limit,
         read_ahead: flags.limit.is_none(),
+        files: files_directory(),
+        groups: opened.groups.clone(),
         ..Options::default()
     };
     let began = monotonic();
     let mut output = JsonlOutput::new(io::stdout().lock());
     let mut told = Told::default();
+    let secrets = opened.session.secrets();
     let result = engine::run(
         plan,
         Arc::clone(&opened.session),
         &options,
         &mut |message| {
-            if let Message::Failure(failure) = &message {
-                tell(failure, &mut told);
+            if let Message::Failure(failure) = &message
+                && let Some(text) = told.news(failure)
+            {
+                say(&secrets.mask(&text));
             }
             output.write(&message)
         },
@@ -91,42 +96,21 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     // What was read is written out whole, whatever ended the run.
     let finished = output.finish();
     let recorded = opened.finish();
+    for text in told.likewise() {
+        say(&secrets.mask(&text));
+    }
     let outcome = result?;
     finished?;
+    if !outcome.streams.is_empty() {
+        let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
+        report::print(
+            &reports(&outcome, &broken, &opened.source.settings.clock),
+            began.elapsed().as_secs_f64(),
+            columns,
+        );
+    }
     recorded?;
-    if outcome.streams.is_empty() {
-        return Ok(ending(&outcome, &broken));
-    }
-    let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
-    report::print(
-        &reports(&outcome, &broken, &opened.source.settings.clock),
-        began.elapsed().as_secs_f64(),
-        columns,
-    );
     Ok(ending(&outcome, &broken))
-}
-
-/// The failures that were told.
-#[derive(Default)]
-struct Told {
-    texts: HashSet<String>,
-    streams: HashSet<Arc<str>>,
-}
-
-/// Tells a stream's failure on standard error: each text once, and nothing that follows from a
-/// parent's failure that was told.
-fn tell(failure: &crate::message::Failure, told: &mut Told) {
-    let follows = |parent: &Arc<str>| told.streams.contains(parent);
-    if failure.parent.as_ref().is_some_and(follows) {
-        return;
-    }
-    let text = failure.internal_message.as_ref();
-    let text = text.unwrap_or(&failure.message);
-    if told.texts.insert(text.clone()) {
-        let stream = failure.stream.as_deref().unwrap_or_default();
-        say(&format!("error: stream `{stream}`: {text}"));
-    }
-    told.streams.extend(failure.stream.clone());
 }
 
 /// What the exit code says of a run.
@@ -152,7 +136,10 @@ fn reports(outcome: &engine::Outcome, broken: &[Broken], clock: &Clock) -> Vec<S
     let mut reports: Vec<StreamReport> =
         streams.map(|stream| stream_report(stream, clock)).collect();
     reports.extend(broken.iter().map(|stream| StreamReport {
-        name: stream.name.clone(),
+        name: match stream.name.as_str() {
+            "" => "(without a name)".to_owned(),
+            name => name.to_owned(),
+        },
         status: "not readable".to_owned(),
         ..StreamReport::default()
     }));
@@ -168,25 +155,7 @@ fn stream_report(stream: &StreamOutcome, clock: &Clock) -> StreamReport {
         (0, false) => "not begun",
         _ => "failed",
     };
-    let mut notes: Vec<String> = stats
-        .notes()
-        .into_iter()
-        .map(|(reason, count)| format!("{count} × {reason}"))
-        .collect();
-    for (count, what) in [
-        (
-            stats.filtered.get(),
-            "records left out by the record filter",
-        ),
-        (
-            stats.keyless.get(),
-            "records without the key that a child asks for",
-        ),
-    ] {
-        if count > 0 {
-            notes.push(format!("{count} {what}"));
-        }
-    }
+    let mut notes = stream.notes.clone();
     // Of a replay, or with `--wait-scale 0`: none.
     let waited = clock.scaled(stats.waited());
     if !waited.is_zero() {

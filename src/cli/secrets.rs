@@ -1,12 +1,52 @@
-//! Which values of a config are secret: those that the spec marks by `airbyte_secret`.
+//! Which values of a config are secret: those that the spec marks by `airbyte_secret`; without a spec,
+//! those whose keys are named so.
 
 use serde_json::Value;
+
+/// How keys of credentials end, in lower case.
+const NAMES: [&str; 7] = [
+    "token",
+    "secret",
+    "password",
+    "passphrase",
+    "api_key",
+    "apikey",
+    "private_key",
+];
+
+/// Texts of the secret values in `config`: as the spec says, where there is one.
+pub(crate) fn of(spec: Option<&Value>, config: &Value) -> Vec<String> {
+    match spec {
+        Some(schema) => values(schema, config),
+        None => named(config),
+    }
+}
+
+/// Texts of the values whose keys are named as those of credentials are.
+fn named(config: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    match config {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let key = key.to_lowercase();
+                if value.is_string() && NAMES.iter().any(|name| key.ends_with(name)) {
+                    texts(value, &mut found);
+                } else {
+                    found.extend(named(value));
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|item| found.extend(named(item))),
+        _ => {}
+    }
+    found
+}
 
 /// Texts of the values under an `airbyte_secret` of `schema`, as they stand in `config`.
 ///
 /// As airbyte-cdk 7.39.1, `airbyte_secrets_utils.py`, finds them; and also in lists and unions of
 /// any kind. A number is a secret by its digits; a mapping or list that is secret, by all in it.
-pub(crate) fn values(schema: &Value, config: &Value) -> Vec<String> {
+fn values(schema: &Value, config: &Value) -> Vec<String> {
     let mut found = Vec::new();
     gather(schema, config, &mut found);
     found
@@ -58,6 +98,17 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn without_a_spec_names_tell() {
+        let config = json!({
+            "credentials": {"Access_Token": "t", "token_type": "Bearer", "expires": 3},
+            "accounts": [{"client_secret": "s", "user": "u"}],
+            "password": "p",
+        });
+        assert_eq!(of(None, &config), ["t", "s", "p"]);
+        assert_eq!(of(Some(&json!({})), &config), [""; 0]);
+    }
 
     #[test]
     fn marked_values_are_found_wherever_they_stand() {

@@ -15,6 +15,7 @@ use super::flags;
 use super::instant;
 use super::validate_config;
 use crate::clock::{Clock, Micros};
+use crate::engine;
 use crate::manifest::Manifest;
 
 /// Key under which a config carries its manifest, as the reference's command takes it.
@@ -101,8 +102,15 @@ impl Settings {
         }
         let (mut config, config_from) = read_config(&flags.config, recorded)?;
         let injected = config.remove(INJECTED);
-        config::assign(&mut config, &flags.config.set).map_err(Failure::wrong)?;
-        config::expand(&mut config, variable).map_err(Failure::all_wrong)?;
+        let mut set = flags.config.set.clone();
+        if config_from == ConfigFrom::Archive {
+            // What was recorded had been replaced already: what looks like a variable is none.
+            config::expand_assignments(&mut set, variable).map_err(Failure::all_wrong)?;
+            config::assign(&mut config, &set).map_err(Failure::wrong)?;
+        } else {
+            config::assign(&mut config, &set).map_err(Failure::wrong)?;
+            config::expand(&mut config, variable).map_err(Failure::all_wrong)?;
+        }
         let manifest = match (named, injected) {
             (Some(path), _) => read_manifest(&path)?,
             (None, Some(injected)) => injected_manifest(&injected)?,
@@ -155,6 +163,17 @@ impl Settings {
 )]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where files go that belong to records: as in the reference, the platform's directory if it exists.
+pub(super) fn files_directory() -> PathBuf {
+    let platform = variable("AIRBYTE_STAGING_DIRECTORY");
+    let platform = platform.map_or_else(|| PathBuf::from("/staging/files"), PathBuf::from);
+    if platform.exists() {
+        platform
+    } else {
+        engine::Options::default().files
+    }
 }
 
 fn manifest_path(
@@ -247,7 +266,7 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     if is_stdin(path) {
         "<stdin>".to_owned()
     } else {
@@ -349,12 +368,16 @@ mod tests {
         let (m, c) = (at(&files, "m.yaml"), at(&files, "c.yaml"));
         let recorded = || {
             Some(Recorded {
-                config: Some(json!({"k": "***"})),
+                config: Some(json!({"k": "***", "v": "${env:V}"})),
                 now: Some(7),
             })
         };
-        let replayed = gather(&[&m, "--set", "x=1"], recorded(), &[]).unwrap();
-        assert_eq!(Value::Object(replayed.config), json!({"k": "***", "x": 1}));
+        let line = [m.as_str(), "--set", "x=${env:X}"];
+        let replayed = gather(&line, recorded(), &[("X", "1")]).unwrap();
+        assert_eq!(
+            Value::Object(replayed.config),
+            json!({"k": "***", "v": "${env:V}", "x": "1"})
+        );
         assert_eq!(replayed.config_from, ConfigFrom::Archive);
         assert_eq!(replayed.clock.now(), 7);
         assert!(

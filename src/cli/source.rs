@@ -36,6 +36,12 @@ impl Source {
         })
     }
 
+    /// The schema of the config, where there is one.
+    pub(super) fn connection_specification(&self) -> Option<&Value> {
+        let spec = self.spec.as_ref()?;
+        Some(&spec.connection_specification)
+    }
+
     /// Holds the config against the spec.
     pub(super) fn validate(&self) -> Result<(), Failure> {
         match &self.spec {

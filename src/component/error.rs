@@ -15,9 +15,18 @@ pub struct ComponentError {
     pub message: String,
     /// Who has to act: the user, the author of the manifest, or nobody but time.
     pub failure_type: FailureType,
-    /// Where the component or its template stands, when known.
+    /// Where the component or the faulty expression of its template stands, when known.
     pub at: Option<Place>,
+    /// How many characters are faulty there, where it is not the whole value.
+    pub width: Option<u32>,
+    /// What helps to understand it, each with its label.
+    pub details: Vec<Detail>,
+    /// The cure.
+    pub help: Option<Box<str>>,
 }
+
+/// A label and what it says, such as `rendered so far`.
+pub type Detail = (&'static str, String);
 
 impl ComponentError {
     /// A failure that the user of the config, or the author of the manifest, can cure.
@@ -35,12 +44,23 @@ impl ComponentError {
         Self::new(FailureType::TransientError, message)
     }
 
-    fn new(failure_type: FailureType, message: impl Into<String>) -> Self {
+    /// A failure that somebody has to act on.
+    pub fn new(failure_type: FailureType, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             failure_type,
             at: None,
+            width: None,
+            details: Vec::new(),
+            help: None,
         }
+    }
+
+    /// The same failure with a cure.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<Box<str>>) -> Self {
+        self.help = Some(help.into());
+        self
     }
 
     /// The same failure, standing at `place` unless it knows its own.
@@ -66,8 +86,13 @@ impl From<TemplateError> for ComponentError {
     /// A template that cannot be evaluated fails its stream as a system error, as airbyte-cdk
     /// 7.39.1 does with any exception that it did not raise on purpose.
     fn from(error: TemplateError) -> Self {
-        let place = error.at().cloned();
-        Self::system(error.to_string()).or_at(place.as_ref())
+        Self {
+            at: error.at().cloned(),
+            width: error.width(),
+            details: error.details(),
+            help: error.help().map(Box::from),
+            ..Self::system(error.message())
+        }
     }
 }
 

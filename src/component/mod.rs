@@ -8,6 +8,7 @@ pub mod authenticator;
 pub mod backoff;
 pub mod config;
 pub mod cursor;
+pub mod custom;
 pub mod decoder;
 pub mod dpath;
 mod error;
@@ -27,9 +28,10 @@ pub mod schema_loader;
 pub mod source;
 pub mod stream;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 pub(crate) mod testing;
 pub mod transformation;
-mod unknown;
 
-pub use error::ComponentError;
+pub use error::{ComponentError, Detail};
 pub use one_or_many::OneOrMany;

@@ -22,6 +22,10 @@ use std::time::Duration;
 const POLL_EVERY: Duration = Duration::from_secs(5);
 /// How often a job is created at most.
 const ATTEMPTS: u32 = 3;
+/// How often in a row a look at a job may fail.
+///
+/// Differs: the reference looks again without a pause until the job's time is up.
+const LOOKS: u32 = 3;
 
 /// A job that is done: what is left to download.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(super) struct Done {
     targets: Mutex<VecDeque<Arc<StreamSlice>>>,
     /// What the requests about the job are made with.
     slice: Arc<StreamSlice>,
+    /// A look at the job that failed: the records come, and then the partition fails.
+    trouble: Mutex<Option<ReadError>>,
 }
 
 impl Done {
@@ -36,6 +42,37 @@ impl Done {
     pub(super) fn next(&self) -> Option<Arc<StreamSlice>> {
         let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         targets.pop_front()
+    }
+}
+
+/// How the looks at a job went.
+#[derive(Default)]
+struct Looks {
+    failed: u32,
+    trouble: Option<ReadError>,
+}
+
+impl Looks {
+    /// Notes one; an error when it is one too many, or for the user to mend.
+    fn note(
+        &mut self,
+        look: Result<(JobStatus, Response), ReadError>,
+    ) -> Result<Option<(JobStatus, Response)>, ReadError> {
+        match look {
+            Ok(look) => {
+                self.failed = 0;
+                Ok(Some(look))
+            }
+            Err(error) if error.failure_type == FailureType::ConfigError => Err(error),
+            Err(error) => {
+                self.failed += 1;
+                if self.failed >= LOOKS {
+                    return Err(error);
+                }
+                self.trouble.get_or_insert(error);
+                Ok(None)
+            }
+        }
     }
 }
 
@@ -65,8 +102,15 @@ impl Shared {
             return Ok(None);
         };
         let place = self.schedule.job_place();
-        let done = self.run_job(read.stream, retriever, &read.slice)?;
+        let done = self.run_job(read.stream, retriever, &read.slice);
         drop(place);
+        if let Err(error) = &done
+            && error.failure_type == FailureType::ConfigError
+        {
+            // What the user has to mend is not tried again with other partitions.
+            self.schedule.drop_stream(read.stream);
+        }
+        let done = done?;
         let Some(done) = done else {
             // As in the reference, a skipped partition is not closed: its window is read again.
             read.turns.fail();
@@ -78,17 +122,18 @@ impl Shared {
         Ok(first.map(|slice| read.of_slice(slice)))
     }
 
-    /// Deletes a job whose downloads are at their end.
+    /// Deletes a job whose downloads are at their end, and tells of the trouble that it gave.
     pub(super) fn delete_job(
         &self,
         stream: usize,
         retriever: &AsyncRetriever,
         job: &Done,
     ) -> Result<(), ReadError> {
-        match retriever.delete() {
-            Some(requester) => self.ask_job(stream, requester, &job.slice).map(|_| ()),
-            None => Ok(()),
+        if let Some(requester) = retriever.delete() {
+            self.ask_job(stream, requester, &job.slice)?;
         }
+        let mut trouble = job.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.take().map_or(Ok(()), Err)
     }
 
     fn run_job(
@@ -139,41 +184,67 @@ impl Shared {
         let about = slice_of_job(slice, known);
         let began = config.clock().now();
         let most = retriever.timeout(config)?;
+        let mut looks = Looks::default();
         loop {
-            let took = (config.clock().now() - began) / 1_000_000;
-            let mut status = JobStatus::TimedOut;
-            let mut response = None;
-            if took <= most {
-                let polled = self.ask_job(stream, retriever.polling(), &about)?;
-                let polled = polled.ok_or_else(|| {
-                    ReadError::system("the request for the job's status brought no answer")
-                })?;
-                status = retriever.status(&polled, config)?;
-                response = Some(polled);
+            if self.schedule.is_dropped(stream) {
+                self.abort_job(stream, retriever, &about);
+                return Ok(Ended::Skipped);
             }
-            match (status, response) {
-                (JobStatus::Completed, Some(polled)) => {
-                    return self
-                        .done(stream, retriever, &about, &creation, &polled)
-                        .map(Ended::Done);
+            let took = (config.clock().now() - began) / 1_000_000;
+            let look = if took <= most {
+                let look = self.look_at_job(stream, retriever, &about);
+                if self.session.is_cancelled() {
+                    return Err(ReadError::system("the run was asked to stop"));
                 }
-                (JobStatus::Skipped, _) => return Ok(Ended::Skipped),
-                (JobStatus::Failed, _) => {
+                looks.note(look)?
+            } else {
+                self.abort_job(stream, retriever, &about);
+                let message = format!("the job was not done after {took} seconds");
+                return Ok(Ended::TimedOut(ReadError::system(message)));
+            };
+            match look {
+                Some((JobStatus::Completed, polled)) => {
+                    let mut done = self.done(stream, retriever, &about, &creation, &polled)?;
+                    done.trouble = Mutex::new(looks.trouble);
+                    return Ok(Ended::Done(done));
+                }
+                Some((JobStatus::Skipped, _)) => return Ok(Ended::Skipped),
+                Some((JobStatus::Failed, _)) => {
                     let error = ReadError::system("the API says that the job failed");
                     return Ok(Ended::Failed(error));
                 }
-                (JobStatus::Running, _) => self.wait(POLL_EVERY)?,
-                _ => {
-                    if let Some(requester) = retriever.abort()
-                        && let Err(error) = self.ask_job(stream, requester, &about)
-                    {
-                        let note = format!("a job could not be ended: {}", error.message);
-                        self.stats[stream].note(note);
-                    }
-                    let message = format!("the job was not done after {took} seconds");
-                    return Ok(Ended::TimedOut(ReadError::system(message)));
+                Some((JobStatus::TimedOut, _)) => {
+                    self.abort_job(stream, retriever, &about);
+                    let error = ReadError::system("the API says that the job took too long");
+                    return Ok(Ended::TimedOut(error));
                 }
+                Some((JobStatus::Running, _)) | None => self.wait(POLL_EVERY)?,
             }
+        }
+    }
+
+    /// Asks how a job stands.
+    fn look_at_job(
+        &self,
+        stream: usize,
+        retriever: &AsyncRetriever,
+        about: &Arc<StreamSlice>,
+    ) -> Result<(JobStatus, Response), ReadError> {
+        let polled = self.ask_job(stream, retriever.polling(), about)?;
+        let polled = polled.ok_or_else(|| {
+            ReadError::system("the request for the job's status brought no answer")
+        })?;
+        let status = retriever.status(&polled, &self.session.config)?;
+        Ok((status, polled))
+    }
+
+    /// Ends a job, if there is a request for it; that it cannot be ended is no failure.
+    fn abort_job(&self, stream: usize, retriever: &AsyncRetriever, about: &Arc<StreamSlice>) {
+        if let Some(requester) = retriever.abort()
+            && let Err(error) = self.ask_job(stream, requester, about)
+        {
+            let note = format!("a job could not be ended: {}", error.message);
+            self.stats[stream].note(note);
         }
     }
 
@@ -212,6 +283,7 @@ impl Shared {
         Ok(Done {
             targets: Mutex::new(targets.into_iter().map(of_target).collect()),
             slice: Arc::clone(about),
+            trouble: Mutex::default(),
         })
     }
 

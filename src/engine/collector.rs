@@ -3,6 +3,7 @@
 use super::checkpoint::Checkpoints;
 use super::{Event, ReadError, Shared, StreamOutcome};
 use crate::clock::monotonic;
+use crate::component::authenticator::Session as _;
 use crate::message::{Data, Failure, Level, Log, Message, StreamState, StreamStatus};
 use serde_json::{Map, Value};
 use std::io;
@@ -42,6 +43,7 @@ impl<'a> Collector<'a> {
                 finished: false,
                 started: false,
                 stats: Arc::clone(stats),
+                notes: Vec::new(),
                 elapsed: Duration::ZERO,
             });
         Self {
@@ -84,10 +86,13 @@ impl<'a> Collector<'a> {
         {
             self.take(event)?;
         }
+        for (stream, began) in self.streams.iter_mut().zip(&self.began) {
+            if let Some(began) = began.filter(|_| !stream.finished) {
+                stream.elapsed = began.elapsed();
+            }
+        }
         if !self.is_done() && !self.shared.session.is_cancelled() {
-            self.broken(&ReadError::system(
-                "internal error: the workers ended early",
-            ))?;
+            self.broken(ReadError::system("internal error: the workers ended early"))?;
         }
         Ok(())
     }
@@ -109,9 +114,12 @@ impl<'a> Collector<'a> {
     }
 
     fn take(&mut self, event: Event) -> io::Result<()> {
-        if let Some(config) = self.shared.session.take_changed_config() {
-            let config = Arc::new(config);
-            (self.emit)(Message::Control { config })?;
+        // A read whose records are kept has nobody who would hand a message on.
+        if self.shared.options.kept.is_none() {
+            for config in self.shared.session.take_changed_configs() {
+                let config = Arc::new(config);
+                (self.emit)(Message::Control { config })?;
+            }
         }
         match event {
             Event::Started { stream } => self.started(stream),
@@ -135,7 +143,7 @@ impl<'a> Collector<'a> {
             },
             Event::Failed { stream, error } => self.failed(stream, error),
             Event::Finished { streams } => self.finished(streams),
-            Event::Broken { error } => self.broken(&error),
+            Event::Broken { error } => self.broken(error),
         }
     }
 
@@ -144,7 +152,6 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         self.began[stream] = Some(monotonic());
-        self.log(stream, Level::Info, "reading begins")?;
         self.status(stream, StreamStatus::Started)
     }
 
@@ -158,25 +165,27 @@ impl<'a> Collector<'a> {
     }
 
     /// The run cannot go on: all streams that have not finished fail.
-    fn broken(&mut self, error: &ReadError) -> io::Result<()> {
+    fn broken(&mut self, error: ReadError) -> io::Result<()> {
+        let error = error.masked(self.shared.session.secrets());
         let open = (0..self.streams.len()).filter(|&stream| !self.streams[stream].finished);
         let open: Vec<usize> = open.collect();
         for &stream in &open {
-            let outcome = &mut self.streams[stream];
-            if outcome.selected {
-                (self.emit)(Message::Failure(failure(outcome, error)))?;
+            if self.streams[stream].selected {
+                let failure = self.failure(stream, &error);
+                (self.emit)(Message::Failure(failure))?;
             }
-            outcome.errors.push(error.clone());
+            self.streams[stream].errors.push(error.clone());
         }
         self.finished(open)
     }
 
     /// A stream's failure is also that of the streams below it: partitions of theirs are missing.
     fn failed(&mut self, stream: usize, error: ReadError) -> io::Result<()> {
+        let error = error.masked(self.shared.session.secrets());
         let below = self.below(stream);
-        let outcome = &self.streams[stream];
-        if outcome.selected {
-            (self.emit)(Message::Failure(failure(outcome, &error)))?;
+        if self.streams[stream].selected {
+            let failure = self.failure(stream, &error);
+            (self.emit)(Message::Failure(failure))?;
         }
         for child in below {
             let mut told = error.clone();
@@ -185,10 +194,11 @@ impl<'a> Collector<'a> {
                 self.streams[stream].name, error.message
             );
             if self.streams[child].selected && self.streams[child].errors.is_empty() {
-                (self.emit)(Message::Failure(Failure {
+                let failure = Failure {
                     parent: Some(Arc::clone(&self.streams[stream].name)),
-                    ..failure(&self.streams[child], &told)
-                }))?;
+                    ..self.failure(child, &told)
+                };
+                (self.emit)(Message::Failure(failure))?;
             }
             self.streams[child].errors.push(told);
         }
@@ -222,15 +232,19 @@ impl<'a> Collector<'a> {
             let elapsed = self.began[stream].map(|began| began.elapsed());
             self.streams[stream].elapsed = elapsed.unwrap_or_default();
             self.settle(stream);
-            for (reason, count) in self.streams[stream].stats.notes() {
-                self.log(stream, Level::Warn, &format!("{count} × {reason}"))?;
+            let (mut notes, remarks) = self.shared.notices(stream);
+            for note in &notes {
+                let message = format!("stream `{}`: {note}", self.streams[stream].name);
+                (self.emit)(Message::Log(Log {
+                    level: Level::Warn,
+                    message,
+                }))?;
             }
+            notes.extend(remarks);
+            self.streams[stream].notes = notes;
             if self.streams[stream].selected {
-                self.log(
-                    stream,
-                    Level::Info,
-                    &format!("{} records read", self.counted[stream]),
-                )?;
+                let (count, name) = (self.counted[stream], &self.streams[stream].name);
+                self.info(format!("Read {count} records from {name} stream"))?;
                 self.state(stream, self.checkpoints.state(stream))?;
             }
             let status = if self.streams[stream].errors.is_empty() {
@@ -266,8 +280,10 @@ impl<'a> Collector<'a> {
         (self.emit)(Message::State(StreamState { stream, state }))
     }
 
-    fn log(&mut self, stream: usize, level: Level, text: &str) -> io::Result<()> {
-        let message = format!("stream `{}`: {text}", self.streams[stream].name);
+    /// A log in the words of the reference, which tools look for (airbyte-cdk 7.39.1,
+    /// `concurrent_read_processor.py`, `stream_logger`).
+    fn info(&mut self, message: String) -> io::Result<()> {
+        let level = Level::Info;
         (self.emit)(Message::Log(Log { level, message }))
     }
 
@@ -275,17 +291,33 @@ impl<'a> Collector<'a> {
         if !self.streams[stream].selected {
             return Ok(());
         }
-        let stream = Arc::clone(&self.streams[stream].name);
+        let name = Arc::clone(&self.streams[stream].name);
+        match status {
+            StreamStatus::Started => {
+                self.info(format!("Marking stream {name} as STARTED"))?;
+                self.info(format!("Syncing stream: {name}"))?;
+            }
+            StreamStatus::Running => self.info(format!("Marking stream {name} as RUNNING"))?,
+            StreamStatus::Complete | StreamStatus::Incomplete => {
+                self.info(format!("Marking stream {name} as STOPPED"))?;
+                self.info(format!("Finished syncing {name}"))?;
+            }
+        }
+        let stream = name;
         (self.emit)(Message::Status { stream, status })
     }
-}
 
-fn failure(stream: &StreamOutcome, error: &ReadError) -> Failure {
-    Failure {
-        message: error.message.clone(),
-        internal_message: Some(error.to_string()),
-        failure_type: error.failure_type,
-        stream: Some(Arc::clone(&stream.name)),
-        ..Failure::default()
+    /// A stream's failure as it crosses to the output. The line of the manifest that it draws may
+    /// hold credentials too.
+    fn failure(&self, stream: usize, error: &ReadError) -> Failure {
+        let drawn = error.to_string();
+        Failure {
+            message: error.sentence(),
+            internal_message: Some(self.shared.session.secrets().mask(&drawn)),
+            cause: error.cause(),
+            failure_type: error.failure_type,
+            stream: Some(Arc::clone(&self.streams[stream].name)),
+            ..Failure::default()
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! One request and its answer: sent, judged by the error handler, sent again after a wait.
 
 use super::error::ReadError;
+use super::refusal::{Tried, ignored};
 use super::{Shared, StreamStats};
 use crate::component::ComponentError;
-use crate::component::authenticator::Session as _;
+use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::Tries;
-use crate::component::error_handler::{Action, Verdict};
+use crate::component::error_handler::Action;
 use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
 use crate::http::{GateKey, Request, Response, TransportError};
-use crate::message::{FailureType, StreamSlice};
+use crate::message::StreamSlice;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -76,6 +77,7 @@ impl Shared {
         let mut request = requester.request(slice, token, parts()?, session)?;
         let stats = &self.stats[stream];
         let mut tries = Tries::default();
+        let mut was_renewed = false;
         loop {
             let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
                 return Ok(Answer::Stopped);
@@ -83,6 +85,17 @@ impl Shared {
             stats.requests.add(1);
             tries.sent += 1;
             let outcome = self.send_once(stats, &request)?;
+            let authenticator = requester.authenticator().map(Authenticator::get);
+            if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
+                authenticator.answered(&request, response, session)?;
+            }
+            let tried = Tried {
+                requester,
+                slice,
+                request: &request,
+                outcome: outcome.as_ref(),
+                attempts: tries.sent,
+            };
             let verdict = handler.judge(&request.url, outcome.as_ref(), &session.config)?;
             match verdict.action {
                 Action::Success => {
@@ -90,7 +103,7 @@ impl Shared {
                 }
                 Action::Ignore => {
                     stats.ignored.add(1);
-                    stats.note(session.secrets().mask(&ignored(&outcome, verdict)));
+                    stats.note(session.secrets().mask(&ignored(outcome.as_ref(), verdict)));
                     return Ok(Answer::Nothing);
                 }
                 Action::ResetPagination => return Ok(Answer::Reset),
@@ -101,19 +114,27 @@ impl Shared {
                     return Ok(Answer::Split(verdict.message));
                 }
                 Action::Retry | Action::RateLimited => {}
+                Action::RefreshTokenThenRetry if was_renewed => {
+                    return Err(self.refused_again(&tried, verdict));
+                }
                 Action::RefreshTokenThenRetry => {
-                    if let Some(authenticator) = requester.authenticator() {
-                        authenticator.get().refused(&request, session)?;
+                    if let Some(authenticator) = authenticator {
+                        was_renewed = authenticator.refused(&request, session)?;
                     }
                 }
                 Action::Fail | Action::ReducePageSize | Action::SplitRequestWindow => {
-                    return Err(self.failure(&request, outcome.as_ref(), verdict, tries.sent));
+                    return Err(self.failure(&tried, verdict));
                 }
             }
-            let Some(wait) =
+            let rotates = verdict.action == Action::RateLimited
+                && authenticator.is_some_and(|it| it.has_another(&request, session));
+            let wait = if rotates {
+                tries.rotating(handler, &verdict, &session.config)?
+            } else {
                 tries.next_wait(handler, outcome.as_ref(), &verdict, &session.config)?
-            else {
-                return Err(self.exhausted(&request, outcome.as_ref(), verdict, &tries));
+            };
+            let Some(wait) = wait else {
+                return Err(self.exhausted(&tried, verdict));
             };
             stats.retries.add(1);
             stats
@@ -123,7 +144,7 @@ impl Shared {
                 || outcome
                     .as_ref()
                     .is_ok_and(|response| response.status == 429);
-            if limited {
+            if limited && !rotates {
                 let key = GateKey::of(&request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
@@ -145,59 +166,5 @@ impl Shared {
             stats.bytes.add(response.wire_bytes);
         }
         Ok(outcome)
-    }
-
-    /// The error of a response that the handler says is a failure.
-    fn failure(
-        &self,
-        request: &Request,
-        outcome: Result<&Response, &TransportError>,
-        verdict: Verdict,
-        attempts: u32,
-    ) -> ReadError {
-        let secrets = self.session.secrets();
-        let said = verdict.message.unwrap_or_else(|| match outcome {
-            Ok(response) => format!("the request was answered with status {}", response.status),
-            Err(error) => error.to_string(),
-        });
-        ReadError {
-            request: Some(secrets.mask(&format!("{} {}", request.method, request.url))),
-            status: outcome.ok().map(|response| response.status),
-            attempts,
-            at: verdict.at,
-            ..ReadError::new(
-                secrets.mask(&said),
-                verdict.failure_type.unwrap_or(FailureType::SystemError),
-            )
-        }
-    }
-
-    /// The error of a request whose last try failed too.
-    fn exhausted(
-        &self,
-        request: &Request,
-        outcome: Result<&Response, &TransportError>,
-        verdict: Verdict,
-        tries: &Tries,
-    ) -> ReadError {
-        let limited = outcome.is_ok_and(|response| response.status == 429);
-        let mut error = self.failure(request, outcome, verdict, tries.sent);
-        if limited {
-            error.failure_type = FailureType::TransientError;
-        }
-        error.message = format!("gave up after {} attempts: {}", tries.sent, error.message);
-        error
-    }
-}
-
-/// Why a response was ignored, in the manifest's words where it has some.
-fn ignored(outcome: &Result<Response, TransportError>, verdict: Verdict) -> String {
-    let answer = match outcome {
-        Ok(response) => format!("status {}", response.status),
-        Err(error) => error.to_string(),
-    };
-    match verdict.message {
-        Some(message) => format!("{message} ({answer})"),
-        None => format!("response ignored: {answer}"),
     }
 }

@@ -11,25 +11,29 @@ mod async_job;
 mod checkpoint;
 mod chunks;
 mod collector;
+mod cure;
 mod delivery;
 mod error;
 mod exchange;
 mod fetch;
 mod nested;
+mod notice;
 mod page;
 mod paging;
 mod partitions;
 mod queue;
 mod read;
 mod records;
+mod refusal;
 mod schedule;
 mod session;
 mod stats;
 mod turn;
+mod upload;
 mod worker;
 
 use chunks::Chunks;
-pub use error::ReadError;
+pub use error::{Exchange, ReadError};
 pub use fetch::{Kept, KeptRecord, fetch};
 pub use records::Records;
 pub use session::Session;
@@ -40,7 +44,9 @@ use crate::message::{Data, Message, StreamSlice};
 use crate::plan::Plan;
 use collector::Collector;
 use schedule::{Policy, Schedule};
+use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -48,6 +54,9 @@ use std::time::Duration;
 
 /// Pages that wait for the output before the workers have to.
 const CHANNEL_BOUND: usize = 16;
+
+/// Folder of files where none is named, as the reference has it.
+const FILES: &str = "airbyte-file-transfer";
 
 /// How a plan is executed.
 #[derive(Debug, Clone)]
@@ -65,6 +74,10 @@ pub struct Options {
     pub jobs: usize,
     /// Where the records are kept, if they do not go to the output.
     pub kept: Option<Kept>,
+    /// Names of streams of which one is read at a time.
+    pub groups: Vec<BTreeSet<String>>,
+    /// Where files go that belong to records.
+    pub files: PathBuf,
 }
 
 impl Default for Options {
@@ -76,6 +89,8 @@ impl Default for Options {
             probe: false,
             jobs: 1,
             kept: None,
+            groups: Vec::new(),
+            files: std::env::temp_dir().join(FILES),
         }
     }
 }
@@ -104,6 +119,8 @@ pub struct StreamOutcome {
     pub started: bool,
     /// The counters.
     pub stats: Arc<StreamStats>,
+    /// What was left out or is suspicious, once it was read to its end.
+    pub notes: Vec<String>,
     /// From the first request to the end.
     pub elapsed: Duration,
 }
@@ -217,7 +234,7 @@ pub fn run(
         Policy::Full
     };
     let shared = Arc::new(Shared {
-        schedule: Schedule::new(&plan, policy, workers, options.jobs)?,
+        schedule: Schedule::new(&plan, policy, workers, options)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
         events: sender,

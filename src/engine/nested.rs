@@ -2,7 +2,6 @@
 //! found only the beginning of a list.
 
 use super::Shared;
-use super::error::ReadError;
 use super::exchange::Answer;
 use super::paging::{Around, Seen, initial_token};
 use crate::component::ComponentError;
@@ -32,7 +31,7 @@ impl Shared {
         let mut records = Vec::new();
         for _ in 0..PAGE_LIMIT {
             let answer = self.exchange(stream, retriever, slice, token.as_ref(), None);
-            let mut response = match answer.map_err(told)? {
+            let mut response = match answer.map_err(ComponentError::from)? {
                 Answer::Page(response) => response,
                 _ => return Ok(records),
             };
@@ -70,17 +69,5 @@ impl Shared {
         Err(ComponentError::system(format!(
             "a list within a record has more than {PAGE_LIMIT} pages"
         )))
-    }
-}
-
-fn told(error: ReadError) -> ComponentError {
-    let message = match &error.request {
-        Some(request) => format!("{request}: {}", error.message),
-        None => error.message,
-    };
-    ComponentError {
-        message,
-        failure_type: error.failure_type,
-        at: error.at,
     }
 }

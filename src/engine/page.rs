@@ -4,8 +4,10 @@
 //! [`Shared::page`] is the way; what it calls stands below in the same order.
 
 use super::chunks::Gathered;
+use super::delivery::EMBEDDED_PAGE;
 use super::error::ReadError;
 use super::exchange::Answer;
+use super::notice::head;
 use super::paging::{Around, Seen, initial_token};
 use super::read::{Latest, PartitionRead};
 use super::turn::Turns;
@@ -16,7 +18,8 @@ use crate::component::cursor::{Cursor, Synced};
 use crate::component::decoder::Page;
 use crate::component::record_filter::{Selecting, Selection};
 use crate::component::retriever::{PaginationReset, Retriever};
-use crate::http::Response;
+use crate::component::transformation::Transformation;
+use crate::http::{Headers, Response};
 use crate::message::StreamSlice;
 use crate::plan::StreamNode;
 use serde_json::Value;
@@ -38,6 +41,8 @@ struct Came<'a> {
     latest: Arc<Latest>,
     response: Response,
     page: Page,
+    /// The beginning of the body.
+    head: Vec<u8>,
     /// Which records are new, where the API does not tell.
     synced: Option<Synced<'a>>,
     /// Whether the first record that is not new ends the pages.
@@ -51,6 +56,19 @@ struct Ahead {
     /// The read, if it is still here: its next page is not known.
     read: Option<PartitionRead>,
     error: Option<ComponentError>,
+    /// Whether there is no next page.
+    is_last: bool,
+}
+
+impl Ahead {
+    /// Nothing is known of the next page of `read`.
+    fn none(read: PartitionRead) -> Self {
+        Self {
+            read: Some(read),
+            error: None,
+            is_last: false,
+        }
+    }
 }
 
 impl Shared {
@@ -72,9 +90,19 @@ impl Shared {
         if let Some(reduction) = retriever.page_size_reduction() {
             reduction.succeeded(&mut read.pages.size);
         }
-        let mut ahead = self.ask_ahead(&came, read, fate);
-        let (selection, select_error) = self.select(&came);
+        // No page follows one whose records fail: those that a template may fail on come first.
+        let before = came.selects_by_template().then(|| self.select(&came));
+        let mut ahead = match &before {
+            Some((_, Some(_))) => Ahead::none(read),
+            _ => self.ask_ahead(&came, read, fate),
+        };
+        let (selection, select_error) = before.unwrap_or_else(|| self.select(&came));
         let mut selection = gathered.with(selection);
+        let mut failed = select_error.map(ReadError::from);
+        if let Some(uploader) = came.node.stream.file_uploader() {
+            let uploaded = self.upload(came.stream, uploader, &mut selection.records);
+            failed = uploaded.err().or(failed);
+        }
         let Some(turn) = came.turns.wait(came.number) else {
             return Ok(());
         };
@@ -85,13 +113,27 @@ impl Shared {
         let is_last = self.take_note(&came, &mut selection, &seen);
         self.feed(came.node, came.stream, &came.slice, &selection.records)?;
         self.hand_out(came.node, came.stream, &came.slice, selection.records);
-        if let Some(error) = select_error.or(ahead.error) {
-            return Err(error.into());
+        if let Some(error) = failed.or(ahead.error.map(ReadError::from)) {
+            return Err(match came.page.broken {
+                None => error,
+                Some(_) => self.unread(error, &came.around(), &came.head),
+            });
         }
         turn.pass();
+        let is_download = came.node.stream.retriever().job().is_some();
+        let seen = if is_download {
+            seen.of_download()
+        } else {
+            seen
+        };
         match ahead.read {
             Some(read) => self.go_on(&came, read, &seen, is_last, fate),
-            None => Ok(()),
+            None => {
+                if ahead.is_last {
+                    self.notice_end(came.stream, &came.around(), &seen);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -109,15 +151,16 @@ impl Shared {
                 stream: read.stream,
             });
         }
-        if !std::mem::replace(&mut read.pages.are_begun, true) {
+        let is_begun = std::mem::replace(&mut read.pages.are_begun, true);
+        if !is_begun && !self.plan.nodes[read.stream].is_lazy {
             let paginator = self.plan.nodes[read.stream].retriever().paginator();
             read.pages.token = initial_token(paginator, &self.session.config)?;
         }
         Ok(true)
     }
 
-    /// Asks for the page: once, or once for each chunk of properties. All chunks but the last are
-    /// gathered here.
+    /// Asks for the page, unless it stands in the record of a parent: once, or once for each chunk of
+    /// properties. All chunks but the last are gathered here.
     fn ask_for(
         &self,
         read: &PartitionRead,
@@ -126,6 +169,17 @@ impl Shared {
         let stream = read.stream;
         let node = &self.plan.nodes[stream];
         let retriever = node.retriever();
+        if node.is_lazy
+            && read.page == 0
+            && let Some(page) = read.slice.extra_fields.get(EMBEDDED_PAGE)
+        {
+            return Ok(Answer::Page(Response {
+                status: 200,
+                headers: Headers::default(),
+                body: page.to_string().into_bytes(),
+                wire_bytes: 0,
+            }));
+        }
         let (token, size) = (read.pages.token.as_ref(), read.pages.size.reduced);
         let chunks = self.chunks(stream, retriever, &read.pages.asked)?;
         let (last, earlier) = match chunks.split_last() {
@@ -187,6 +241,7 @@ impl Shared {
     /// The page of a response, with all that it was asked for with.
     fn came(&self, read: &PartitionRead, mut response: Response) -> Came<'_> {
         let node = &self.plan.nodes[read.stream];
+        let head = head(&response.body);
         let page = node.retriever().decode(std::mem::take(&mut response.body));
         let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
         let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
@@ -208,6 +263,7 @@ impl Shared {
             is_client_side,
             response,
             page,
+            head,
         }
     }
 
@@ -219,6 +275,7 @@ impl Shared {
         let mut ahead = Ahead {
             read: Some(read),
             error: None,
+            is_last: false,
         };
         if !self.options.read_ahead
             || came.is_feed
@@ -229,6 +286,10 @@ impl Shared {
         }
         match self.next_token(paginator, &came.around(), None) {
             Ok(next) => {
+                match &next {
+                    Some(_) => self.stats[came.stream].token_path.found(),
+                    None => ahead.is_last = true,
+                }
                 if let Some(read) = ahead.read.take() {
                     self.proceed(read, next, fate);
                 }
@@ -271,9 +332,15 @@ impl Shared {
     /// Counts the records and notes their cursor values. True when a feed has come to records that
     /// are not new, which are dropped.
     fn take_note(&self, came: &Came<'_>, selection: &mut Selection, seen: &Seen) -> bool {
-        self.stats[came.stream]
-            .filtered
-            .add(seen.read.saturating_sub(seen.selected));
+        let stats = &self.stats[came.stream];
+        stats.read.add(seen.read);
+        stats.filtered.add(seen.read.saturating_sub(seen.selected));
+        if came.response.status < 400 {
+            self.notice_records(came.stream, &came.around(), seen);
+        }
+        if let Some(warning) = &came.page.warning {
+            self.notice_unread(came.stream, warning, &came.around(), &came.head);
+        }
         let at_end = match &came.synced {
             Some(synced) if came.is_feed => {
                 selection.records.retain(|record| synced.keeps(record));
@@ -310,7 +377,12 @@ impl Shared {
         let next = if is_last {
             None
         } else {
-            self.next_token(retriever.paginator(), &came.around(), Some(seen))?
+            let next = self.next_token(retriever.paginator(), &came.around(), Some(seen))?;
+            match &next {
+                Some(_) => self.stats[came.stream].token_path.found(),
+                None => self.notice_end(came.stream, &came.around(), seen),
+            }
+            next
         };
         self.proceed(read, next, fate);
         Ok(())
@@ -318,6 +390,13 @@ impl Shared {
 }
 
 impl Came<'_> {
+    /// Whether a template over its records may fail.
+    fn selects_by_template(&self) -> bool {
+        let mut transformations = self.node.stream.transformations().iter();
+        self.node.retriever().record_selector().filters()
+            || transformations.any(Transformation::is_templated)
+    }
+
     fn around(&self) -> Around<'_> {
         Around {
             response: &self.response,

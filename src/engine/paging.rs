@@ -45,6 +45,14 @@ impl Seen {
             last: selection.records.last().cloned(),
         }
     }
+
+    /// The same for a download, whose pages are counted before anything is filtered.
+    pub(super) fn of_download(self) -> Self {
+        Self {
+            selected: self.read,
+            ..self
+        }
+    }
 }
 
 impl Shared {
@@ -58,7 +66,17 @@ impl Shared {
         let Some(paginator) = paginator else {
             return Ok(None);
         };
-        let page = PageInfo {
+        let page = self.page_info(around, seen);
+        paginator.get().next_token(&page, around.token)
+    }
+
+    /// What is known of a page.
+    pub(super) fn page_info<'a>(
+        &'a self,
+        around: &Around<'a>,
+        seen: Option<&'a Seen>,
+    ) -> PageInfo<'a> {
+        PageInfo {
             response: around.response,
             body: template::lazy(Arc::new(around.page.first().clone())),
             last_page_size: seen.map_or(0, |seen| seen.selected),
@@ -67,8 +85,7 @@ impl Shared {
             page_size: around.page_size,
             config: &self.session.config,
             slice: around.slice,
-        };
-        paginator.get().next_token(&page, around.token)
+        }
     }
 
     /// Asks for the page of `token`; without one, for the first page of the next part, if there is one.

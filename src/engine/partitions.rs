@@ -141,9 +141,14 @@ impl Partitions {
         self.ready.clear();
     }
 
+    /// Whether no further partition can come.
+    pub(super) fn is_closed(&self) -> bool {
+        self.inputs.iter().all(|input| input.open == 0)
+    }
+
     /// Whether no further partition can come, and none waits.
     pub(super) fn is_exhausted(&self) -> bool {
-        !self.has_next() && self.inputs.iter().all(|input| input.open == 0)
+        !self.has_next() && self.is_closed()
     }
 }
 

@@ -7,10 +7,12 @@
 //! one is a parent's while the queue of one of its children is short, else the deepest stream's: so
 //! parents run ahead of their children, and what waits is partition values.
 
+use super::Options;
 use super::partitions::Partitions;
 use super::read::PartitionRead;
+use crate::component::cursor::Cursor;
 use crate::message::StreamSlice;
-use crate::plan::{Edge, Plan};
+use crate::plan::{Edge, Plan, StreamNode};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,6 +42,8 @@ struct State {
     begun: VecDeque<PartitionRead>,
     streams: Vec<StreamState>,
     stopped: bool,
+    /// Workers that wait. A wake-up that nobody waits for would cost a call of the system.
+    waiting: usize,
     /// Reads that wait for a place among the jobs that run.
     parked: VecDeque<PartitionRead>,
     /// How many more jobs may run at the same time.
@@ -54,11 +58,51 @@ struct StreamState {
     depth: usize,
     /// Whether a partition is read in windows.
     has_windows: bool,
+    /// Groups of which one stream is read at a time.
+    groups: Vec<usize>,
+    /// Whether a partition was begun.
+    is_begun: bool,
     /// Partitions that are being read.
     active: usize,
     finished: bool,
     /// Nobody wants more of this stream: what waits is dropped.
     dropped: bool,
+    /// Slices of a check that count when another record follows, or their parent ends.
+    held: Vec<(Edge, StreamSlice)>,
+    /// Slices that have to be known before one of them is read in a check.
+    lookahead: usize,
+}
+
+impl StreamState {
+    /// Lets the slices go that were held for `edge`.
+    fn release(&mut self, edge: &Edge) -> io::Result<()> {
+        let is_it = |held: &mut (Edge, StreamSlice)| held.0 == *edge;
+        for (edge, slice) in self.held.extract_if(.., is_it) {
+            self.partitions.arrive(edge.input, slice)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a check may begin a partition: it knows as many as the reference looks ahead.
+    fn knows_enough(&self) -> bool {
+        self.partitions.windows.front().is_some()
+            || self.partitions.ready.len() >= self.lookahead
+            || self.partitions.is_closed()
+    }
+}
+
+/// Slices that the reference knows when it reads the first of them: one more where it has states of
+/// partitions (`concurrent_partition_cursor.py`), one more where it is asked for by a child
+/// (`substream_partition_router.py`), and all of them where a list of routers is a product.
+///
+/// A check follows it here, so that it asks for the same pages of parents.
+fn lookahead(node: &StreamNode) -> usize {
+    if node.retriever().is_product() {
+        return usize::MAX;
+    }
+    let cursor = node.stream.cursor();
+    let one_window = cursor.is_none_or(Cursor::has_one_window);
+    1 + usize::from(cursor.is_some()) + usize::from(!node.children.is_empty() && one_window)
 }
 
 impl Schedule {
@@ -70,7 +114,7 @@ impl Schedule {
         plan: &Plan,
         policy: Policy,
         workers: usize,
-        jobs: usize,
+        options: &Options,
     ) -> io::Result<Self> {
         let mut streams = Vec::with_capacity(plan.nodes.len());
         for node in &plan.nodes {
@@ -94,9 +138,16 @@ impl Schedule {
                 children: node.children.clone(),
                 depth: node.depth,
                 has_windows: node.cursor.is_some(),
+                groups: (options.groups.iter().enumerate())
+                    .filter(|(_, group)| group.contains(&*node.name))
+                    .map(|(index, _)| index)
+                    .collect(),
+                is_begun: false,
                 active: 0,
                 finished: false,
                 dropped: false,
+                held: Vec::new(),
+                lookahead: lookahead(node),
             });
         }
         Ok(Self {
@@ -104,8 +155,9 @@ impl Schedule {
                 begun: VecDeque::new(),
                 streams,
                 stopped: false,
+                waiting: 0,
                 parked: VecDeque::new(),
-                places: jobs.max(1),
+                places: options.jobs.max(1),
                 broken: None,
             }),
             changed: Condvar::new(),
@@ -135,23 +187,29 @@ impl Schedule {
                 return Err(error);
             }
             if state.stopped || state.streams.iter().all(|s| s.finished) {
-                self.changed.notify_all();
+                self.wake_all(state);
                 return Ok(None);
             }
             if let Some(read) = state.choose(self.policy, self.low_water)? {
                 return Ok(Some(read));
             }
+            state.waiting += 1;
             state = self
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
     }
 
     /// Puts a read back that goes on with its next page.
     pub(super) fn resume(&self, read: PartitionRead) {
-        self.lock().begun.push_back(read);
-        self.changed.notify_one();
+        let mut state = self.lock();
+        state.begun.push_back(read);
+        if state.waiting > 0 {
+            drop(state);
+            self.changed.notify_one();
+        }
     }
 
     /// Gives a read its place among the jobs that run; without one, it is kept until there is.
@@ -173,22 +231,30 @@ impl Schedule {
         JobPlace(self)
     }
 
-    /// Hands slices that a parent's page gave to a child.
+    /// Hands the slices to a child that the records of a parent's page gave; none for a record
+    /// without the key.
     ///
     /// # Errors
     /// When the child's queue cannot be spilled to its temporary file.
-    pub(super) fn feed(&self, edge: &Edge, slices: Vec<StreamSlice>) -> io::Result<()> {
+    pub(super) fn feed(&self, edge: &Edge, slices: Vec<Option<StreamSlice>>) -> io::Result<()> {
         if slices.is_empty() {
             return Ok(());
         }
         let mut state = self.lock();
         let child = &mut state.streams[edge.child];
         if !child.dropped {
-            for slice in slices {
+            let mut slices = slices;
+            if self.policy == Policy::Probe {
+                // What was held is followed by a record now.
+                child.release(edge)?;
+                let last = slices.pop().flatten();
+                child.held.extend(last.map(|slice| (edge.clone(), slice)));
+            }
+            for slice in slices.into_iter().flatten() {
                 child.partitions.arrive(edge.input, slice)?;
             }
         }
-        self.changed.notify_all();
+        self.wake_all(state);
         Ok(())
     }
 
@@ -208,9 +274,14 @@ impl Schedule {
         let mut state = self.lock();
         let ended = &mut state.streams[stream];
         ended.active = ended.active.saturating_sub(1);
+        for edge in ended.children.clone() {
+            if let Err(error) = state.streams[edge.child].release(&edge) {
+                state.broken.get_or_insert(error);
+            }
+        }
         let mut finished = Vec::new();
         state.settle(stream, &mut finished);
-        self.changed.notify_all();
+        self.wake_all(state);
         finished
     }
 
@@ -219,7 +290,7 @@ impl Schedule {
         let mut state = self.lock();
         state.streams[stream].dropped = true;
         state.streams[stream].partitions.clear();
-        self.changed.notify_all();
+        self.wake_all(state);
     }
 
     /// Whether nobody wants more of `stream`.
@@ -234,8 +305,17 @@ impl Schedule {
 
     /// Hands out nothing more.
     pub(super) fn stop(&self) {
-        self.lock().stopped = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.stopped = true;
+        self.wake_all(state);
+    }
+
+    /// Wakes the workers that wait, after a change of `state`.
+    fn wake_all(&self, state: MutexGuard<'_, State>) {
+        if state.waiting > 0 {
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -256,7 +336,7 @@ impl Drop for JobPlace<'_> {
             }
             None => state.places += 1,
         }
-        self.0.changed.notify_all();
+        self.0.wake_all(state);
     }
 }
 
@@ -286,13 +366,33 @@ impl State {
         };
         Ok(slice.map(|slice| {
             chosen.active += 1;
+            chosen.is_begun = true;
             PartitionRead::new(stream, slice, is_cut)
         }))
     }
 
+    /// Whether another stream of a group of this one is read.
+    fn is_blocked(&self, stream: usize) -> bool {
+        let this = &self.streams[stream];
+        !this.is_begun
+            && !this.groups.is_empty()
+            && self.streams.iter().any(|other| {
+                other.is_begun
+                    && !other.finished
+                    && other.groups.iter().any(|group| this.groups.contains(group))
+            })
+    }
+
     /// The stream whose next partition is begun.
     fn next_stream(&self, policy: Policy, low_water: usize) -> Option<usize> {
-        let ready = (0..self.streams.len()).filter(|&s| self.streams[s].partitions.has_next());
+        // Where nothing is read, groups wait for each other: one of them has to go on.
+        let is_idle = self.streams.iter().all(|stream| stream.active == 0);
+        let ready = (0..self.streams.len()).filter(|&s| {
+            let stream = &self.streams[s];
+            stream.partitions.has_next()
+                && (is_idle || !self.is_blocked(s))
+                && (policy == Policy::Full || stream.knows_enough())
+        });
         // Of equals the first in the manifest's order: `max_by_key` would take the last.
         ready.rev().max_by_key(|&s| {
             let stream = &self.streams[s];

@@ -2,10 +2,10 @@
 
 use crate::component::ComponentError;
 use crate::component::api_budget::Limiter;
-use crate::component::authenticator::{ConfigChange, Session as Shared, TokenStore};
+use crate::component::authenticator::{ConfigChange, Session as Shared, TokenStore, apply};
 use crate::http::{Gate, Request, Response, Secrets, Stopped, Transport, TransportError};
 use crate::template::Config;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub struct Session {
     cancel: Arc<AtomicBool>,
     changes: Mutex<Changes>,
     limiter: Option<Arc<Limiter>>,
+    listener: Option<Listener>,
 }
 
 /// What authenticators changed in the config.
@@ -27,9 +28,12 @@ pub struct Session {
 struct Changes {
     /// The config with all changes so far.
     config: Option<Value>,
-    /// Whether nobody was told yet.
-    is_news: bool,
+    /// Those configs that nobody was told of.
+    news: Vec<Value>,
 }
+
+/// Hears of each change of the config at once, on the thread that makes it.
+type Listener = Arc<dyn Fn(&[ConfigChange]) + Send + Sync>;
 
 impl Session {
     /// A session that sends by `transport`. Setting `cancel` ends every wait and hands out no more
@@ -50,6 +54,7 @@ impl Session {
             cancel,
             changes: Mutex::default(),
             limiter: None,
+            listener: None,
         }
     }
 
@@ -60,11 +65,20 @@ impl Session {
         self
     }
 
+    /// The same session, which tells `listener` what authenticators change in the config, as soon as
+    /// they do: the old refresh token may be of no use from then on.
+    #[must_use]
+    pub fn telling(mut self, listener: impl Fn(&[ConfigChange]) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
     /// A session of its own on the same way to the hosts, with another config.
     #[must_use]
     pub fn with_config(&self, config: Config) -> Self {
         Self {
             limiter: self.limiter.clone(),
+            listener: self.listener.clone(),
             ..Self::new(
                 config,
                 Arc::clone(&self.transport),
@@ -85,37 +99,13 @@ impl Session {
         self.cancel.load(Ordering::Relaxed)
     }
 
-    /// The config as authenticators changed it (a rotated refresh token); once for each change.
-    pub(super) fn take_changed_config(&self) -> Option<Value> {
-        let mut changes = self.changes();
-        if std::mem::replace(&mut changes.is_news, false) {
-            changes.config.clone()
-        } else {
-            None
-        }
+    /// The configs that authenticators have made (by a rotated refresh token) since the last call.
+    pub fn take_changed_configs(&self) -> Vec<Value> {
+        std::mem::take(&mut self.changes().news)
     }
 
     fn changes(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Sets the value at `path`, making mappings on the way.
-fn assign(config: &mut Value, path: &[String], value: &Value) {
-    match path.split_first() {
-        None => *config = value.clone(),
-        Some((key, rest)) => {
-            if !config.is_object() {
-                *config = Value::Object(Map::new());
-            }
-            if let Value::Object(fields) = config {
-                assign(
-                    fields.entry(key.as_str()).or_insert(Value::Null),
-                    rest,
-                    value,
-                );
-            }
-        }
     }
 }
 
@@ -165,12 +155,12 @@ impl Shared for Session {
     fn config_changed(&self, changed: &[ConfigChange]) {
         let mut changes = self.changes();
         let mut config = (changes.config.take()).unwrap_or_else(|| (**self.config.json()).clone());
-        for (path, value) in changed {
-            assign(&mut config, path, value);
+        apply(&mut config, changed);
+        changes.news.push(config.clone());
+        changes.config = Some(config);
+        drop(changes);
+        if let Some(listener) = &self.listener {
+            listener(changed);
         }
-        *changes = Changes {
-            config: Some(config),
-            is_news: true,
-        };
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Turns {
 struct State {
     now: u64,
     failed: bool,
+    /// Pages that wait. A wake-up that nobody waits for would cost a call of the system for each page.
+    waiting: usize,
 }
 
 /// A page's turn. It is passed on, or kept by a page that fails: then [`Turns::fail`] wakes the others.
@@ -28,17 +30,30 @@ impl Turns {
     /// Waits for the turn of page `number` (from 0). `None` when an earlier page failed: then this
     /// page's records must not come out.
     pub(super) fn wait(&self, number: u64) -> Option<Turn<'_>> {
-        let state = self
-            .changed
-            .wait_while(self.lock(), |s| s.now < number && !s.failed)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        if state.now < number && !state.failed {
+            state.waiting += 1;
+            state = self
+                .changed
+                .wait_while(state, |s| s.now < number && !s.failed)
+                .unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
         (!state.failed).then_some(Turn { turns: self })
     }
 
     /// Notes that the page whose turn it is failed: those after it are dropped.
     pub(super) fn fail(&self) {
-        self.lock().failed = true;
-        self.changed.notify_all();
+        self.change(|state| state.failed = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        if state.waiting > 0 {
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     /// Whether a page of this partition failed.
@@ -54,8 +69,7 @@ impl Turns {
 impl Turn<'_> {
     /// Lets the next page's records out.
     pub(super) fn pass(self) {
-        self.turns.lock().now += 1;
-        self.turns.changed.notify_all();
+        self.turns.change(|state| state.now += 1);
     }
 }
 

@@ -146,12 +146,14 @@ impl Shared {
             };
         }
         let (stream, slice) = (read.stream, read.slice);
-        let mut windows = Vec::new();
-        if let Some(cursor) = &self.plan.nodes[stream].cursor {
-            let cut = cursor.windows(&slice);
-            let cut = cut.map_err(|error| ReadError::system(error.to_string()))?;
-            windows.extend(cut.into_iter().map(Arc::new));
+        let cursor = self.plan.nodes[stream].cursor.as_ref();
+        let cut = cursor.map_or(Ok(Vec::new()), |cursor| cursor.windows(&slice));
+        if cut.is_err() && self.stats[stream].failed.get() > 0 {
+            // It fails for each partition, which is told once.
+            read.turns.fail();
+            return Ok(());
         }
+        let windows: Vec<_> = cut?.into_iter().map(Arc::new).collect();
         self.send(Event::Opened {
             stream,
             slice,

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::Method;
-use ureq::http::header::AUTHORIZATION;
+use ureq::http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-use super::proxy::Proxies;
+use super::proxy::{Proxies, is_secure};
 use super::{
     Headers, Request, Response, Secrets, Transport, TransportError, TransportErrorKind, decode,
     failure, redirect, wire,
@@ -136,13 +136,11 @@ impl Agent {
 
     /// The connections that lead to `url`.
     fn way_to(&self, url: &str) -> &ureq::Agent {
-        let secure = url
-            .get(..6)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
-        match if secure { &self.https } else { &self.http } {
-            Some(proxied) if !self.options.proxies.is_direct(url) => proxied,
-            _ => &self.direct,
-        }
+        let proxied = self.options.proxies.of(url).and(match is_secure(url) {
+            true => self.https.as_ref(),
+            false => self.http.as_ref(),
+        });
+        proxied.unwrap_or(&self.direct)
     }
 
     /// Sends `request`, and returns as soon as the head of the response is there.
@@ -161,12 +159,24 @@ impl Agent {
         if let Some(user) = user {
             headers.entry(AUTHORIZATION).or_insert(user);
         }
+        // What HTTP/1.1 means anyway; the reference says it, and so do we.
+        headers
+            .entry(CONNECTION)
+            .or_insert(HeaderValue::from_static("keep-alive"));
         let wants_length = matches!(method, Method::POST | Method::PUT | Method::PATCH);
         let mut head = ureq::http::Request::new(());
         *head.method_mut() = method;
         *head.uri_mut() = uri;
         *head.headers_mut() = headers;
         let agent = self.way_to(&request.url);
+        let mut settings = agent.configure_request(head);
+        if let Some(connect) = request.timeouts.connect {
+            settings = settings.timeout_connect(Some(connect));
+        }
+        if let Some(read) = request.timeouts.read {
+            settings = settings.timeout_per_read(Some(read));
+        }
+        let head = settings.build();
         let sent = if request.body.is_empty() && !wants_length {
             agent.run(head)
         } else {

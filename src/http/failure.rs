@@ -9,12 +9,16 @@ use ureq::Timeout;
 
 use super::agent::AgentOptions;
 use super::url::Parts;
-use super::{Request, TransportError, TransportErrorKind};
+use super::{Request, Timeouts, TransportError, TransportErrorKind};
 
 /// Why no response came.
 pub(super) fn of(error: ureq::Error, request: &Request, options: &AgentOptions) -> TransportError {
     let host = Parts::of(&request.url).host();
-    let (kind, message) = describe(&error, &host, options);
+    let near = match options.proxies.of(&request.url) {
+        Some(proxy) => format!("the proxy {}", Parts::of(proxy).host()),
+        None => host.clone(),
+    };
+    let (kind, message) = describe(&error, &host, &near, request.timeouts, options);
     TransportError {
         kind,
         message: options.secrets.mask(&message),
@@ -30,30 +34,35 @@ pub(super) fn of_coding(error: &io::Error, request: &Request) -> TransportError 
     }
 }
 
+/// `near` is whom the connection is made to: a proxy, else the host itself.
 fn describe(
     error: &ureq::Error,
     host: &str,
+    near: &str,
+    timeouts: Timeouts,
     options: &AgentOptions,
 ) -> (TransportErrorKind, String) {
-    use TransportErrorKind::{Broken, Connect, Dns, Invalid, Timeout as Late, Tls};
+    use TransportErrorKind::{Broken, Connect, Dns, Invalid, Proxy, Timeout as Late, Tls};
     use ureq::Error as E;
     match error {
-        E::HostNotFound => (Dns, format!("the host {host} has no address")),
+        E::HostNotFound => (Dns, no_address(host, near)),
         E::Timeout(Timeout::Resolve | Timeout::Connect) => {
-            let seconds = options.connect_timeout.as_secs_f64();
+            let allowed = timeouts.connect.unwrap_or(options.connect_timeout);
+            let seconds = allowed.as_secs_f64();
             (
                 Late,
-                format!("{host} could not be reached within {seconds} s"),
+                format!("{near} could not be reached within {seconds} s"),
             )
         }
         E::Timeout(_) => {
-            let seconds = options.read_timeout.as_secs_f64();
+            let allowed = timeouts.read.unwrap_or(options.read_timeout);
+            let seconds = allowed.as_secs_f64();
             (Late, format!("{host} did not answer for {seconds} s"))
         }
-        E::Io(error) => of_io(error, host),
-        E::ConnectionFailed => (Connect, format!("no connection to {host}")),
+        E::Io(error) => of_io(error, host, near),
+        E::ConnectionFailed => (Connect, format!("no connection to {near}")),
         E::ConnectProxyFailed(why) => (
-            Connect,
+            Proxy,
             format!("the proxy made no connection to {host}: {why}"),
         ),
         E::Rustls(error) => (Tls, format!("no secure connection to {host}: {error}")),
@@ -72,7 +81,15 @@ fn describe(
     }
 }
 
-fn of_io(error: &io::Error, host: &str) -> (TransportErrorKind, String) {
+fn no_address(host: &str, near: &str) -> String {
+    if host == near {
+        format!("the host {host} has no address")
+    } else {
+        format!("{near} has no address")
+    }
+}
+
+fn of_io(error: &io::Error, host: &str, near: &str) -> (TransportErrorKind, String) {
     use TransportErrorKind::{Broken, Connect, Dns, Timeout, Tls};
     let rustls = error
         .get_ref()
@@ -81,12 +98,12 @@ fn of_io(error: &io::Error, host: &str) -> (TransportErrorKind, String) {
         return (Tls, format!("no secure connection to {host}: {error}"));
     }
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => (Connect, format!("{host} refuses the connection")),
+        io::ErrorKind::ConnectionRefused => (Connect, format!("{near} refuses the connection")),
         io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::NetworkDown
         | io::ErrorKind::AddrNotAvailable => {
-            (Connect, format!("{host} cannot be reached: {error}"))
+            (Connect, format!("{near} cannot be reached: {error}"))
         }
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
             (Timeout, format!("{host} did not answer in time"))
@@ -99,9 +116,7 @@ fn of_io(error: &io::Error, host: &str) -> (TransportErrorKind, String) {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => (Broken, format!("{host} broke off the connection")),
         // The resolver's errors have no kind of their own.
-        _ if error.to_string().contains("lookup address") => {
-            (Dns, format!("the host {host} has no address"))
-        }
+        _ if error.to_string().contains("lookup address") => (Dns, no_address(host, near)),
         _ => (Broken, format!("the connection to {host} broke: {error}")),
     }
 }

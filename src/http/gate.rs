@@ -187,6 +187,7 @@ mod tests {
             url: url.into(),
             headers,
             body: vec![],
+            timeouts: Default::default(),
         };
         GateKey::of(&request, &Secrets::default())
     }

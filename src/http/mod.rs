@@ -20,6 +20,7 @@ pub mod url;
 mod wire;
 
 use std::fmt;
+use std::time::Duration;
 
 pub use agent::{Agent, AgentError, AgentOptions};
 pub use archive::{Archive, ArchiveError, ArchiveMeta, Held, read_requests};
@@ -39,6 +40,17 @@ pub struct Request {
     pub headers: Headers,
     /// Body bytes; empty means no body.
     pub body: Vec<u8>,
+    /// How long the host may take.
+    pub timeouts: Timeouts,
+}
+
+/// How long a host may take; unset, as long as the transport allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Longest time to reach the host, TLS included.
+    pub connect: Option<Duration>,
+    /// Longest time without a byte from the host.
+    pub read: Option<Duration>,
 }
 
 /// An HTTP response. The body is whole, and content codings (gzip, brotli) are undone.
@@ -128,6 +140,8 @@ pub enum TransportErrorKind {
     Connect,
     /// The connection broke, or the response ended early.
     Broken,
+    /// The proxy made no connection to the host.
+    Proxy,
     /// No answer in time.
     Timeout,
     /// The TLS handshake failed: wrong certificate, host or protocol.

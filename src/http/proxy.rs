@@ -27,8 +27,18 @@ impl Proxies {
         hosts.map(str::to_owned).collect()
     }
 
+    /// The proxy through which `url` is reached, if there is one.
+    pub(super) fn of(&self, url: &str) -> Option<&str> {
+        let proxy = if is_secure(url) {
+            &self.https
+        } else {
+            &self.http
+        };
+        proxy.as_deref().filter(|_| !self.is_direct(url))
+    }
+
     /// Is `url` reached directly?
-    pub(super) fn is_direct(&self, url: &str) -> bool {
+    fn is_direct(&self, url: &str) -> bool {
         if self.none_for.is_empty() {
             return false;
         }
@@ -36,6 +46,12 @@ impl Proxies {
         let (host, port) = (parts.host(), parts.port());
         self.none_for.iter().any(|entry| covers(entry, &host, port))
     }
+}
+
+/// Is it an `https` URL?
+pub(super) fn is_secure(url: &str) -> bool {
+    url.get(..6)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
 fn covers(entry: &str, host: &str, port: Option<u16>) -> bool {

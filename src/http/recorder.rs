@@ -288,9 +288,20 @@ fn create(archive: &Path) -> io::Result<(File, Option<TempPath>)> {
     let (file, path) = tempfile::Builder::new()
         .prefix(".lowcode-")
         .suffix(".har")
-        .tempfile_in(folder)?
+        .tempfile_in(folder)
+        .map_err(without_path)?
         .into_parts();
     Ok((file, Some(path)))
+}
+
+/// The system's error, without the temporary name, which nobody gave.
+fn without_path(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|named| named.source());
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+    match cause.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }
 
 fn answered(response: &Response, secrets: &Secrets) -> Value {

@@ -117,6 +117,7 @@ mod tests {
             url: url.into(),
             headers: Headers::default(),
             body: body.into(),
+            timeouts: Default::default(),
         };
         for (name, value) in headers {
             request.headers.add(name, *value);

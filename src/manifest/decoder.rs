@@ -64,6 +64,7 @@ impl<'a> Decoder<'a> {
             at: node.at.clone(),
             via: self.frame.via.clone(),
             parameters: self.run.parameters(&self.frame),
+            path: self.frame.path(),
             node: Node {
                 via,
                 ..node.clone()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::draw;
 use super::place::{Place, Via};
 
 /// A mistake at a place.
@@ -11,10 +12,14 @@ pub struct Error {
     pub message: String,
     /// Where.
     pub at: Place,
+    /// How many characters are wrong there; as many as the value has, when not known.
+    pub width: Option<u32>,
     /// The `$ref`s that brought it into use, innermost first.
     pub via: Via,
     /// The way from the definition, as `definitions.pages (CursorPagination).page_size`.
     pub path: String,
+    /// What helps to understand it, a line each.
+    pub details: Vec<String>,
     /// The cure.
     pub help: Option<String>,
     /// The streams that it hits, as far as anybody said.
@@ -30,6 +35,8 @@ impl Error {
         Error {
             message: message.into(),
             at: at.clone(),
+            width: None,
+            details: Vec::new(),
             via: Via::default(),
             path: String::new(),
             help: None,
@@ -65,28 +72,9 @@ impl Error {
     /// Draws the mistake with its line of the source.
     #[must_use]
     pub fn render(&self, source: &str) -> String {
-        let Place { line, column, .. } = &self.at;
-        let mut out = format!("error: {}\n", self.message);
-        let text = usize::try_from(*line)
-            .ok()
-            .and_then(|line| source.lines().nth(line.checked_sub(1)?));
-        let number = format!("{line:>2}");
-        let margin = " ".repeat(number.len());
-        out.push_str(&format!("{margin}--> {}\n", self.at));
-        if let Some(text) = text {
-            let column = usize::try_from(column.saturating_sub(1)).unwrap_or(0);
-            let (text, column) = window(text, column);
-            // A tab before the mark stays a tab, so that both lines are indented alike.
-            let indent: String = text
-                .chars()
-                .take(column)
-                .map(|c| if c == '\t' { '\t' } else { ' ' })
-                .collect();
-            let marks = "^".repeat(token_length(&text, column));
-            let text = text.trim_end();
-            out.push_str(&format!("{margin} |\n{number} | {text}\n"));
-            out.push_str(&format!("{margin} | {indent}{marks}\n"));
-        }
+        let drawing = draw::place_in(source, &self.at, self.width);
+        let mut out = format!("error: {}\n{drawing}", self.message);
+        let margin = draw::margin(&self.at);
         for note in self.notes() {
             out.push_str(&format!("{margin} = {note}\n"));
         }
@@ -94,7 +82,7 @@ impl Error {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes = self.details.clone();
         if !self.path.is_empty() {
             notes.push(format!("in: {}", self.path));
         }
@@ -164,48 +152,9 @@ pub fn merge(errors: Vec<Error>) -> Vec<Error> {
     }
     let mut errors: Vec<Error> = told.into_values().collect();
     errors.sort_by(|a, b| {
-        let key = |e: &Error| (std::sync::Arc::clone(&e.at.file), e.at.line, e.at.column);
-        key(a).cmp(&key(b))
+        let line = |e: &Error| (e.at.line, e.at.column);
+        let files = a.at.file.name().cmp(b.at.file.name());
+        files.then_with(|| line(a).cmp(&line(b)))
     });
     errors
-}
-
-/// Characters of a line that are shown at most.
-const WIDTH: usize = 160;
-
-/// The part of a long line around a column, and the column in it.
-fn window(text: &str, column: usize) -> (String, usize) {
-    if text.chars().count() <= WIDTH {
-        return (text.to_owned(), column);
-    }
-    let start = column.saturating_sub(WIDTH / 2);
-    (
-        text.chars().skip(start).take(WIDTH).collect(),
-        column - start,
-    )
-}
-
-/// How many characters a mark under the token at `column` has.
-fn token_length(text: &str, column: usize) -> usize {
-    let rest: Vec<char> = text.chars().skip(column).collect();
-    let length = match rest.first() {
-        Some(quote @ ('"' | '\'')) => rest
-            .iter()
-            .skip(1)
-            .position(|c| c == quote)
-            .map_or(rest.len(), |end| end + 2),
-        Some('{' | '[') => 1,
-        _ => rest
-            .iter()
-            .enumerate()
-            .position(|(i, c)| match c {
-                ',' | '}' | ']' => true,
-                ':' => rest.get(i + 1).is_none_or(|next| next.is_whitespace()),
-                '#' => i > 0 && rest.get(i - 1).is_some_and(|before| before.is_whitespace()),
-                _ => false,
-            })
-            .unwrap_or(rest.len()),
-    };
-    let shown: String = rest.iter().take(length).collect();
-    shown.trim_end().chars().count().max(1)
 }

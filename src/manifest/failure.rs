@@ -6,8 +6,9 @@ use serde::de;
 
 use super::error::Error;
 use super::frame::Frame;
-use super::lint::did_you_mean;
+use super::lint::{did_you_mean, nearest};
 use super::located::Aside;
+use super::node::{Map, Node};
 use super::place::{Place, Via};
 
 /// Boxed, since every step of decoding returns it.
@@ -38,6 +39,16 @@ struct Spot {
     id: String,
     /// The type of the component, if it is one.
     component: Option<String>,
+    /// A key that stands there and is spelt nearly as the field that is missing.
+    near: Option<String>,
+    /// The Python class that the component names, and where.
+    class: Option<(String, Place)>,
+}
+
+/// The `class_name` of a component.
+fn class_of(node: &Node) -> Option<(String, Place)> {
+    let class = node.get("class_name")?;
+    Some((class.as_str()?.to_owned(), class.at.clone()))
 }
 
 impl Failure {
@@ -57,12 +68,18 @@ impl Failure {
     /// The same, for a place that is not the value's own.
     pub(super) fn at(mut self, frame: &Frame<'_>, at: &Place) -> Failure {
         if self.0.spot.is_none() {
+            let keys = frame.node.as_map().into_iter().flat_map(Map::keys);
+            let near = (self.missing())
+                .and_then(|field| nearest(field, keys.map(AsRef::as_ref)))
+                .map(str::to_owned);
             self.0.spot = Some(Spot {
                 at: at.clone(),
                 via: frame.via.clone(),
                 path: frame.path(),
                 id: frame.id(),
                 component: frame.node.type_name().map(str::to_owned),
+                near,
+                class: class_of(frame.node),
             });
         }
         self
@@ -82,16 +99,28 @@ impl Failure {
     }
 
     pub(super) fn into_errors(self, fallback: &Place) -> Vec<Error> {
-        let Inner { kind, spot } = *self.0;
+        let Inner { kind, mut spot } = *self.0;
+        let class = spot.as_mut().and_then(|spot| spot.class.take());
         let mut help = None;
         let component = spot.as_ref().and_then(|spot| spot.component.as_deref());
         let message = match kind {
             Kind::Message(message) => message,
             Kind::Known(errors) => return errors,
-            Kind::Missing(field) => match component {
-                Some(component) => format!("missing field `{field}` of `{component}`"),
-                None => format!("missing field `{field}`"),
-            },
+            Kind::Missing(field) => {
+                let near = spot.as_ref().and_then(|spot| spot.near.as_deref());
+                help = near.map(|near| format!("there is `{near}`; did you mean `{field}`?"));
+                match component {
+                    Some(component) => format!("missing field `{field}` of `{component}`"),
+                    None => format!("missing field `{field}`"),
+                }
+            }
+            Kind::Variant(_, expected) if let Some((class, at)) = class => {
+                if let Some(spot) = &mut spot {
+                    spot.at = at;
+                }
+                help = Some(format!("write it as {}", one_of(expected)));
+                format!("the class `{class}` is Python, which lowcode does not run")
+            }
             Kind::Variant(found, expected) => {
                 help = did_you_mean(&found, expected.iter().copied());
                 let what = if component.is_some() { "type" } else { "value" };

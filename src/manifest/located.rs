@@ -68,11 +68,23 @@ pub struct Here {
     pub via: Via,
     /// `$parameters` of the nearest component around it, or of itself if it is one.
     pub parameters: Arc<serde_json::Map<String, Value>>,
+    /// The way from the definition, with the type of the nearest component.
+    pub path: String,
     /// The value as it was written.
     pub node: Node,
 }
 
 impl Here {
+    /// A mistake inside of the value, with its own place.
+    ///
+    /// It goes through `E` whole, if `E` belongs to the decoder that is running.
+    pub fn mistake<E: de::Error>(&self, error: Error) -> E {
+        let mut error = error.through(&self.via);
+        error.path.clone_from(&self.path);
+        ASIDE_HERE.with_borrow_mut(|aside| aside.errors = vec![error]);
+        E::custom(ASIDE)
+    }
+
     /// Decodes the value as something else: for fields that may hold, say, text or a component.
     ///
     /// The places of all mistakes go through `E`, if `E` belongs to the decoder that is running.
@@ -174,7 +186,7 @@ impl<'de> Deserialize<'de> for Raw {
                     return Ok(Raw(here.node));
                 }
                 let nowhere = Place {
-                    file: Arc::from(""),
+                    file: "".into(),
                     line: 0,
                     column: 0,
                 };

@@ -11,6 +11,7 @@ mod access;
 mod decode;
 mod decoder;
 mod defaults;
+pub mod draw;
 mod error;
 mod failure;
 mod frame;
@@ -23,17 +24,18 @@ mod place;
 mod refs;
 mod scalar;
 mod tags;
+mod within;
 mod yaml;
 
 use std::sync::Arc;
 
 pub use decode::{decode, decode_linting};
 pub use error::{Error, merge};
-pub use lint::Lint;
+pub use lint::{Lint, did_you_mean, nearest};
 pub use located::{Here, Raw, located};
 pub use node::{Entry, Map, Node, NodeValue};
 pub use parameters::propagate;
-pub use place::{Place, Via};
+pub use place::{File, Place, Via};
 
 /// A manifest that was read, with all `$ref`s, default types and `$parameters` in their places.
 #[derive(Clone, Debug)]

@@ -150,9 +150,11 @@ impl Pass {
             return self.plain(owner, field, map, without(), via, &parameters, depth);
         }
         let mut changed = if default.is_some() || own.is_some() || !parameters.is_empty() {
-            let mut out = Map::clone(map);
-            out.shift_remove(PARAMETERS);
-            out.reserve(parameters.len() + 2);
+            // No larger than it will be: there are as many of these as components.
+            let added = parameters.keys().filter(|key| !map.contains_key(*key));
+            let mut out = Map::with_capacity(map.len() + added.count() + 2);
+            let kept = map.iter().filter(|(key, _)| &***key != PARAMETERS);
+            out.extend(kept.map(|(key, entry)| (Arc::clone(key), entry.clone())));
             if let Some(default) = default {
                 let value = NodeValue::Str(Arc::from(default));
                 out.insert(Arc::from("type"), injected(value, &node.at, via));

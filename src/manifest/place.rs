@@ -1,13 +1,72 @@
 //! Where a value was written, and by which `$ref`s it came to where it is used.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+/// A file that was read: its name as the user gave it, and its text, which errors are drawn with.
+/// Files are equal by their names.
+#[derive(Clone)]
+pub struct File(Arc<Text>);
+
+struct Text {
+    name: Box<str>,
+    text: Box<str>,
+}
+
+impl File {
+    /// A file with its text.
+    #[must_use]
+    pub fn new(name: &str, text: &str) -> Self {
+        let (name, text) = (name.into(), text.into());
+        Self(Arc::new(Text { name, text }))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its text; empty where it is not known.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+}
+
+/// A file of which only the name is known.
+impl From<&str> for File {
+    fn from(name: &str) -> Self {
+        Self::new(name, "")
+    }
+}
+
+impl PartialEq for File {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.name() == other.name()
+    }
+}
+
+impl Eq for File {}
+
+impl Hash for File {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl fmt::Display for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// Where something stands in a manifest.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Place {
-    /// Name of the file as the user gave it.
-    pub file: Arc<str>,
+    /// The file.
+    pub file: File,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.

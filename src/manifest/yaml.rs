@@ -11,7 +11,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 use super::error::Error;
 use super::lint::Lint;
 use super::node::{Entry, Map, Node, NodeValue};
-use super::place::{Place, Via};
+use super::place::{File, Place, Via};
 use super::scalar::{self, Plain};
 use super::tags;
 
@@ -34,8 +34,8 @@ pub(super) fn parse(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Nod
 
 /// Reads the one document of a text, whatever it is; nothing is null.
 pub(super) fn document(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<Node, Box<Error>> {
-    let file: Arc<str> = Arc::from(name);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let file = File::new(name, text);
     refuse_control_characters(text, &file)?;
     let mut builder = Builder {
         file,
@@ -57,7 +57,7 @@ pub(super) fn document(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<
 }
 
 /// Characters that YAML does not allow, which the parser takes for the end or for text.
-fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Box<Error>> {
+fn refuse_control_characters(text: &str, file: &File) -> Result<(), Box<Error>> {
     let bad = |c: char| {
         matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}'
             | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
@@ -69,7 +69,7 @@ fn refuse_control_characters(text: &str, file: &Arc<str>) -> Result<(), Box<Erro
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
     let at = Place {
-        file: Arc::clone(file),
+        file: file.clone(),
         line: u32::try_from(line).unwrap_or(u32::MAX),
         column: u32::try_from(column).unwrap_or(u32::MAX),
     };
@@ -115,7 +115,7 @@ enum Key {
 }
 
 struct Builder<'a> {
-    file: Arc<str>,
+    file: File,
     lints: &'a mut Vec<Lint>,
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, usize)>,
@@ -125,7 +125,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn place(&self, mark: &Marker) -> Place {
         Place {
-            file: Arc::clone(&self.file),
+            file: self.file.clone(),
             line: u32::try_from(mark.line()).unwrap_or(u32::MAX),
             column: u32::try_from(mark.col())
                 .unwrap_or(u32::MAX)

@@ -62,6 +62,9 @@ pub struct Failure {
     pub stream: Option<Arc<str>>,
     /// The parent whose failure this one follows from, where there is one.
     pub parent: Option<Arc<str>>,
+    /// What it has in common with the failures of other streams that one cure helps; empty where
+    /// that is not known.
+    pub cause: String,
 }
 
 impl fmt::Display for Failure {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::FileReference;
 use super::json::{Fields, Index, Kind, Member, Text};
 
 /// One record: raw text until somebody changes it.
@@ -11,7 +12,11 @@ use super::json::{Fields, Index, Kind, Member, Text};
 /// Reading a field parses that field alone. Setting or removing a field of the first level keeps
 /// the others as text. Only [`value_mut`](Data::value_mut) turns the whole record into a tree.
 #[derive(Clone)]
-pub struct Data(Form);
+pub struct Data {
+    form: Form,
+    /// Mostly there is none, and a pointer is small.
+    file: Option<Box<FileReference>>,
+}
 
 #[derive(Clone)]
 enum Form {
@@ -39,10 +44,25 @@ struct Change {
 }
 
 impl Data {
+    fn of(form: Form) -> Self {
+        Self { form, file: None }
+    }
+
+    /// The file that was fetched for the record.
+    #[must_use]
+    pub fn file(&self) -> Option<&FileReference> {
+        self.file.as_deref()
+    }
+
+    /// Ties a file to the record.
+    pub fn set_file(&mut self, file: FileReference) {
+        self.file = Some(Box::new(file));
+    }
+
     /// A record that is the value `text`.
     #[must_use]
     pub fn from_text(text: Text) -> Self {
-        Self(Form::Text(Raw {
+        Self::of(Form::Text(Raw {
             text,
             index: Index::default(),
             changes: Vec::new(),
@@ -52,13 +72,13 @@ impl Data {
     /// A record that is a tree already.
     #[must_use]
     pub fn from_value(value: Value) -> Self {
-        Self(Form::Tree(value))
+        Self::of(Form::Tree(value))
     }
 
     /// Whether the record is a JSON object, as records are expected to be.
     #[must_use]
     pub fn is_object(&self) -> bool {
-        match &self.0 {
+        match &self.form {
             Form::Text(raw) => raw.text.kind() == Kind::Object,
             Form::Tree(value) => value.is_object(),
         }
@@ -67,7 +87,7 @@ impl Data {
     /// The text as it came, when nothing has been changed.
     #[must_use]
     pub fn text(&self) -> Option<&Text> {
-        match &self.0 {
+        match &self.form {
             Form::Text(raw) if raw.changes.is_empty() => Some(&raw.text),
             _ => None,
         }
@@ -85,7 +105,7 @@ impl Data {
         let Some((first, rest)) = path.split_first() else {
             return Some(self.to_value());
         };
-        match &self.0 {
+        match &self.form {
             Form::Tree(value) => get_path(value, path).cloned(),
             Form::Text(raw) => match raw.change(first.as_ref()) {
                 Some(change) => get_path(change.value.as_ref()?, rest).cloned(),
@@ -97,7 +117,7 @@ impl Data {
     /// The record as a tree.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        match &self.0 {
+        match &self.form {
             Form::Tree(value) => value.clone(),
             Form::Text(raw) => raw.to_value(),
         }
@@ -107,7 +127,7 @@ impl Data {
     ///
     /// Does nothing when this is no object.
     pub fn set(&mut self, key: &str, value: Value) {
-        match &mut self.0 {
+        match &mut self.form {
             Form::Tree(Value::Object(map)) => {
                 map.insert(key.to_owned(), value);
             }
@@ -118,7 +138,7 @@ impl Data {
 
     /// Removes the field `key` of the first level, and returns what it held.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        match &mut self.0 {
+        match &mut self.form {
             Form::Tree(Value::Object(map)) => map.shift_remove(key),
             Form::Tree(_) => None,
             Form::Text(raw) => raw.remove(key),
@@ -127,10 +147,10 @@ impl Data {
 
     /// The whole record as a tree that can be changed; it stays one.
     pub fn value_mut(&mut self) -> &mut Value {
-        if let Form::Text(raw) = &self.0 {
-            self.0 = Form::Tree(raw.to_value());
+        if let Form::Text(raw) = &self.form {
+            self.form = Form::Tree(raw.to_value());
         }
-        match &mut self.0 {
+        match &mut self.form {
             Form::Tree(value) => value,
             Form::Text(_) => unreachable!("made a tree just above"),
         }
@@ -139,7 +159,7 @@ impl Data {
     /// Appends the record to `out` as JSON without line breaks. Text that nobody changed passes as
     /// it came, unless it has line breaks between its tokens, or numbers that are not JSON.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        match &self.0 {
+        match &self.form {
             Form::Tree(value) => write_value(value, out),
             Form::Text(raw) => raw.write_json(out),
         }

@@ -6,6 +6,7 @@ pub mod airbyte;
 mod catalog;
 mod data;
 mod failure;
+mod file;
 pub mod json;
 mod record;
 mod slice;
@@ -21,6 +22,7 @@ pub use airbyte::{
 pub use catalog::{Catalog, CatalogStream, ConfiguredCatalog, ConfiguredStream, SyncMode};
 pub use data::Data;
 pub use failure::FailureType;
+pub use file::FileReference;
 pub use json::{JsonError, Kind, Text};
 pub use record::Record;
 pub use slice::StreamSlice;

@@ -39,12 +39,17 @@ impl<W: Write> AirbyteOutput<W> {
         let mut head = br#"{"type":"RECORD","record":{"stream":"#.to_vec();
         put(&**stream, &mut head);
         head.extend_from_slice(br#","data":"#);
-        let tail = format!(r#","emitted_at":{}}}}}"#, self.millis());
+        let tail = format!(r#","emitted_at":{}"#, self.millis());
         for record in records {
             self.lines.line(|line| {
                 line.extend_from_slice(&head);
                 record.write_json(line);
                 line.extend_from_slice(tail.as_bytes());
+                if let Some(file) = record.file() {
+                    line.extend_from_slice(br#","file_reference":"#);
+                    put(file, line);
+                }
+                line.extend_from_slice(b"}}");
             })?;
         }
         *self.counts.entry(Arc::clone(stream)).or_default() += records.len() as u64;
@@ -160,7 +165,8 @@ mod tests {
 
     use super::*;
     use crate::message::{
-        Catalog, CheckStatus, ConnectionStatus, FailureType, Level, Log, Spec, StreamStatus,
+        Catalog, CheckStatus, ConnectionStatus, FailureType, FileReference, Level, Log, Spec,
+        StreamStatus,
     };
 
     /// The lines of `messages`, sent at 1.7 s after the epoch.
@@ -203,6 +209,23 @@ mod tests {
     }
 
     #[test]
+    fn a_record_tells_where_its_file_is() {
+        let mut record = Data::from(json!({"x": 1}));
+        record.set_file(FileReference {
+            staging_file_url: "/files/a/x".to_owned(),
+            source_file_relative_path: "a/x".to_owned(),
+            file_size_bytes: 3,
+        });
+        assert_eq!(
+            line(Message::Records {
+                stream: Arc::from("a"),
+                records: vec![record]
+            }),
+            r#"{"type":"RECORD","record":{"stream":"a","data":{"x":1},"emitted_at":1700,"file_reference":{"staging_file_url":"/files/a/x","source_file_relative_path":"a/x","file_size_bytes":3}}}"#
+        );
+    }
+
+    #[test]
     fn traces_have_their_time() {
         assert_eq!(
             line(Message::Status {
@@ -219,6 +242,7 @@ mod tests {
                 failure_type: FailureType::ConfigError,
                 stream: Some(Arc::from("s")),
                 parent: Some(Arc::from("p")),
+                cause: "c".to_owned(),
             })),
             r#"{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1700,"error":{"message":"m","internal_message":"i","stack_trace":"t\n","failure_type":"config_error","stream_descriptor":{"name":"s"}}}}"#
         );

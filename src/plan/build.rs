@@ -206,9 +206,10 @@ impl<'a> Planner<'a> {
             }
         };
         let retriever = stream.retriever().pages();
+        let is_lazy = from.state.is_empty() && retriever.reads_lazily();
         let state = stream.migrate(from.state, self.config).map_err(failed)?;
         let mut failures = Vec::new();
-        if let Err(error) = retriever.check(stream.cursor(), self.config) {
+        if let Err(error) = stream.check(is_lazy, self.config) {
             failures.push(StreamFailure::Component(error.or_at(Some(&node.at))));
         }
         let mut inputs = Vec::new();
@@ -251,7 +252,9 @@ impl<'a> Planner<'a> {
         if !failures.is_empty() {
             return Err(failures);
         }
-        Ok(self.place(Arc::new(*stream), cursor, schema, inputs))
+        let index = self.place(Arc::new(*stream), cursor, schema, inputs);
+        self.plan.nodes[index].is_lazy = is_lazy;
+        Ok(index)
     }
 
     fn add_parent(
@@ -298,6 +301,7 @@ impl<'a> Planner<'a> {
             schema,
             columns,
             selected: false,
+            is_lazy: false,
             inputs,
             children: Vec::new(),
             depth,

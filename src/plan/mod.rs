@@ -45,6 +45,8 @@ pub struct StreamNode {
     pub columns: Option<Value>,
     /// Whether its records go to the output; otherwise it is read for its children only.
     pub selected: bool,
+    /// Whether the first page of a partition stands in the record of its parent.
+    pub is_lazy: bool,
     /// Where its partitions come from: their product. Empty: one partition without values.
     pub inputs: Vec<Input>,
     /// The streams that its records feed.

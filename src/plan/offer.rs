@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use serde_json::Map;
 
 use super::StreamFailure;
@@ -81,13 +82,12 @@ impl Offer {
         offer
     }
 
-    /// The names of the streams that are there.
+    /// The names of the streams that are there, each once.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        self.streams
-            .iter()
-            .map(|stream| stream.name.as_str())
-            .collect()
+        let names = self.streams.iter().map(|stream| stream.name.as_str());
+        let names = names.filter(|name| !name.is_empty());
+        names.collect::<IndexSet<_>>().into_iter().collect()
     }
 
     /// Takes the streams of `other` behind its own.

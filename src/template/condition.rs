@@ -137,7 +137,7 @@ impl<'de, S: Scope> Deserialize<'de> for Condition<S> {
             (_, Written::Fixed(outcome)) => Ok(Self::Fixed(outcome)),
             (here, Written::Text(text)) => Template::here(&text, here.as_ref())
                 .map(Self::Template)
-                .map_err(de::Error::custom),
+                .map_err(|error| error.at_load(here.as_ref())),
         }
     }
 }

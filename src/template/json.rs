@@ -251,7 +251,7 @@ impl<'de, S: Scope> Deserialize<'de> for JsonTemplate<S> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let (here, written) = located::<D, Written<S>>(d)?;
         let here: Option<&Here> = here.as_ref();
-        let template = |text: &str| Template::here(text, here).map_err(de::Error::custom);
+        let template = |text: &str| Template::here(text, here).map_err(|error| error.at_load(here));
         Ok(match written {
             Written::Text(text) => Self::Text(template(&text)?),
             Written::List(items) => Self::List(items),

@@ -23,7 +23,7 @@ mod value;
 
 pub use condition::Condition;
 pub use config::{Config, Scope};
-pub use error::TemplateError;
+pub use error::{Gap, TemplateError};
 pub use json::JsonTemplate;
 pub use lazy::{Lazy, headers, json, lazy, slice};
 pub use python::literal::{Literal, PyType};

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::compile::{Program, program};
 use super::config::{Config, Scope};
-use super::error::{FaultKind, TemplateError};
-use super::eval::{Names, render};
+use super::error::{Fault, FaultKind, Gap, TemplateError};
+use super::eval::{Names, missed, render};
 use super::value::TValue;
 use super::{Literal, PyType};
 use crate::manifest::{Here, Place, located};
@@ -52,7 +52,7 @@ impl<S: Scope> Template<S> {
         at: Option<Place>,
         parameters: Arc<Map<String, Value>>,
     ) -> Result<Self, TemplateError> {
-        let program = program(text).map_err(|e| e.placed(at.as_ref()))?;
+        let program = program(text).map_err(|e| e.placed(at.as_ref(), context::<S>()))?;
         Ok(Self {
             inner: Arc::new(Inner {
                 source: Arc::from(text),
@@ -101,7 +101,7 @@ impl<S: Scope> Template<S> {
         // The default is the same template, which gives the same nothing again.
         let value = match self.render(scope)? {
             Rendered::Text(text) => literal(text, valid),
-            Rendered::Undefined(e) => return Err(e),
+            Rendered::Undefined(fault) => return Err(self.fault(&fault, scope)),
         };
         if code {
             let source = &*self.inner.source;
@@ -138,7 +138,7 @@ impl<S: Scope> Template<S> {
         )?;
         match default.render_unchecked(scope)? {
             Rendered::Text(text) => Ok(literal(text, valid)),
-            Rendered::Undefined(e) => Err(e),
+            Rendered::Undefined(fault) => Err(default.fault(&fault, scope)),
         }
     }
 
@@ -161,9 +161,36 @@ impl<S: Scope> Template<S> {
         }
     }
 
+    /// The first key that it looks up in vain: why it comes out as nothing. It is evaluated once
+    /// more for that. The keys that there are need all of what is looked into; they are left out
+    /// unless wanted.
+    pub fn gap(&self, scope: &S, with_keys: bool) -> Option<Gap> {
+        let Program::Code(code) = self.program() else {
+            return None;
+        };
+        let names = Bound {
+            scope,
+            inner: &self.inner,
+        };
+        let missed = missed(code, &names);
+        let first = missed.first()?;
+        Some(Gap::of(first, with_keys, &self.inner.source, self.at()))
+    }
+
+    fn fault(&self, fault: &Fault, scope: &S) -> TemplateError {
+        let mut names = context::<S>();
+        names.retain(|name| {
+            *name == "parameters" || *name == "config" || { scope.lookup(unalias(name)).is_some() }
+        });
+        fault
+            .told(&self.inner.source, &names)
+            .placed(self.inner.at.as_ref(), names)
+    }
+
     fn render(&self, scope: &S) -> Result<Rendered, TemplateError> {
         if let Program::Forbidden = self.program() {
-            return Err(self.error(FORBIDDEN, None));
+            let fault = Fault::other(FORBIDDEN);
+            return Err(self.fault(&fault, scope));
         }
         self.render_unchecked(scope)
     }
@@ -185,10 +212,8 @@ impl<S: Scope> Template<S> {
             Ok(text) => Ok(Rendered::Text(text)),
             Err(fault) => match fault.kind {
                 FaultKind::Type => Ok(Rendered::Text(self.inner.source.to_string())),
-                FaultKind::Undefined => {
-                    Ok(Rendered::Undefined(self.error(fault.message, fault.offset)))
-                }
-                FaultKind::Other => Err(self.error(fault.message, fault.offset)),
+                FaultKind::Undefined => Ok(Rendered::Undefined(fault)),
+                FaultKind::Other => Err(self.fault(&fault, scope)),
             },
         }
     }
@@ -199,7 +224,7 @@ const FORBIDDEN: &str = "`stream_state` is no longer supported for interpolation
 
 enum Rendered {
     Text(String),
-    Undefined(TemplateError),
+    Undefined(Box<Fault>),
 }
 
 fn literal(text: String, valid: &[PyType]) -> Literal {
@@ -212,10 +237,6 @@ fn literal(text: String, valid: &[PyType]) -> Literal {
 impl<S> Template<S> {
     fn program(&self) -> &Program {
         &self.inner.program
-    }
-
-    fn error(&self, message: impl Into<Arc<str>>, offset: Option<usize>) -> TemplateError {
-        TemplateError::new(message, &self.inner.source, offset).placed(self.inner.at.as_ref())
     }
 
     /// The template as its author wrote it.
@@ -363,7 +384,7 @@ impl<'de> Deserialize<'de> for ScalarText {
 impl<'de, S: Scope> Deserialize<'de> for Template<S> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let (here, ScalarText(text)) = located::<D, ScalarText>(d)?;
-        Self::here(&text, here.as_ref()).map_err(de::Error::custom)
+        Self::here(&text, here.as_ref()).map_err(|error| error.at_load(here.as_ref()))
     }
 }
 

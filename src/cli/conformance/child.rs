@@ -18,6 +18,8 @@ pub(super) struct Runner {
     pub(super) binary: std::path::PathBuf,
     /// Time after which a command is taken to hang.
     pub(super) timeout: Duration,
+    /// Whether a command may not do several things at once.
+    pub(super) is_sequential: bool,
 }
 
 /// What a command did.
@@ -34,6 +36,14 @@ pub(super) struct Ran {
 }
 
 impl Runner {
+    /// The same with one thread for each command.
+    pub(super) fn one_thread(self) -> Self {
+        Self {
+            is_sequential: true,
+            ..self
+        }
+    }
+
     /// Runs `verb` in `folder`, which holds the case's files.
     pub(super) fn run(
         &self,
@@ -70,6 +80,9 @@ impl Runner {
                 .arg(archive)
                 .arg("--replay-log")
                 .arg(&log);
+        }
+        if verb != "spec" && self.is_sequential {
+            command.args(["--concurrency", "1"]);
         }
         if verb == "read" {
             command.args(["--catalog", "catalog.json"]);

@@ -72,7 +72,11 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     }
     let timeout = Duration::from_secs(flags.timeout);
     let binary = std::env::current_exe().map_err(Failure::work)?;
-    let runner = Runner { binary, timeout };
+    let runner = Runner {
+        binary,
+        timeout,
+        is_sequential: false,
+    };
     let jobs = flags
         .jobs
         .or_else(|| std::thread::available_parallelism().ok());

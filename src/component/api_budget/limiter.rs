@@ -141,6 +141,7 @@ mod tests {
             url: "https://a.example/items".to_owned(),
             headers: Headers::default(),
             body: Vec::new(),
+            timeouts: Default::default(),
         }
     }
 

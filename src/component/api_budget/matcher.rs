@@ -51,7 +51,7 @@ fn text(value: &Value) -> String {
 
 impl HttpRequestRegexMatcher {
     /// Whether the request is one of these.
-    pub(super) fn matches(&self, request: &Request) -> bool {
+    pub(in crate::component) fn matches(&self, request: &Request) -> bool {
         let method = self.method.as_deref().filter(|method| !method.is_empty());
         if method.is_some_and(|method| !method.eq_ignore_ascii_case(&request.method)) {
             return false;
@@ -83,6 +83,13 @@ impl HttpRequestRegexMatcher {
                 .all(|(name, value)| request.headers.get(name) == Some(text(value).as_str()))
     }
 
+    /// Equal for matchers that match the same.
+    pub(in crate::component) fn identity(&self) -> String {
+        let pattern = self.url_path_pattern.as_ref().map(Regex::as_str);
+        let address = (&self.method, &self.url_base, pattern);
+        format!("{:?}", (address, &self.params, &self.headers))
+    }
+
     /// How many requests one of these counts for.
     pub(super) fn weight(&self, config: &Config) -> Result<u64, ComponentError> {
         match &self.weight {
@@ -107,6 +114,7 @@ mod tests {
             url: "https://api.example.com/v1/items/?page=2&a=b".to_owned(),
             headers,
             body: Vec::new(),
+            timeouts: Default::default(),
         })
     }
 

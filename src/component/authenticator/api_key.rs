@@ -15,6 +15,7 @@ use crate::template::{Template, scope};
 #[schemars(transparent)]
 pub struct ApiKeyAuthenticator(ApiKey);
 
+/// Sends a key with each request, in a header, a parameter or a body field.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "ApiKeyAuthenticator")]
 struct ApiKey {

@@ -8,12 +8,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::oauth::text_or;
 use super::signing::JwtAlgorithm;
 use super::{Authenticate, Session, Token, header};
 use crate::component::ComponentError;
 use crate::component::requester::{InjectInto, RequestOption, RequestParts, compact_json};
-use crate::template::{JsonTemplate, Template, scope};
+use crate::template::{Config, JsonTemplate, Literal, Template, scope};
 
 type Text = Template<scope::ConfigOnly>;
 
@@ -81,6 +80,17 @@ fn token_duration() -> Option<i64> {
 
 fn written(template: &Option<Text>) -> Option<&Text> {
     template.as_ref().filter(|text| !text.source().is_empty())
+}
+
+/// The text of an optional template; empty where it comes out as nothing.
+fn text_or_nothing(
+    template: Option<&Text>,
+    scope: &scope::ConfigOnly,
+) -> Result<String, ComponentError> {
+    match template.map(|template| template.eval(scope)).transpose()? {
+        None | Some(Literal::None) => Ok(String::new()),
+        Some(value) => Ok(value.to_python_str()),
+    }
 }
 
 /// The fields of a mapping, unless one of them is set by itself.
@@ -165,7 +175,7 @@ impl JwtAuthenticator {
         let now = config.clock().now().div_euclid(1_000_000);
         let (headers, payload) = (self.headers(&scope)?, self.payload(&scope, now)?);
         let mut key = self.secret_key.text(&scope)?;
-        let passphrase = text_or(self.passphrase.as_ref(), "", config)?;
+        let passphrase = text_or_nothing(self.passphrase.as_ref(), &scope)?;
         session.secrets().add(&key);
         session.secrets().add(&passphrase);
         if self.base64_encode_secret_key == Some(true) && passphrase.is_empty() {
@@ -174,7 +184,7 @@ impl JwtAuthenticator {
         }
         let encode = |json: &Value| URL_SAFE_NO_PAD.encode(compact_json(json));
         let claims = format!("{}.{}", encode(&headers), encode(&payload));
-        let prefix = text_or(self.header_prefix.as_ref(), "", config)?;
+        let prefix = text_or_nothing(self.header_prefix.as_ref(), &scope)?;
         // One signature a second: private keys are slow.
         let slot = session
             .tokens()
@@ -197,6 +207,14 @@ impl JwtAuthenticator {
         } else {
             format!("{prefix} {signed}")
         })
+    }
+
+    /// All that tokens depend on but the time.
+    pub(super) fn identity(&self, config: &Config) -> Result<String, ComponentError> {
+        let scope = scope::ConfigOnly::new(config.clone());
+        let key = self.secret_key.text(&scope)?;
+        let (headers, payload) = (self.headers(&scope)?, self.payload(&scope, 0)?);
+        Ok(format!("{key}\n{headers}\n{payload}"))
     }
 
     fn cannot_sign(&self, why: &str) -> ComponentError {
@@ -322,6 +340,8 @@ additional_jwt_payload: {role: ü}
     fn the_token_goes_where_it_is_told_behind_its_prefix() {
         let bearer = token(&authenticator("HS256", "header_prefix: Token"), "secret");
         assert!(bearer.starts_with("Token eyJ"), "{bearer}");
+        let nothing = "header_prefix: \"{{ config.get('gone') }}\"";
+        assert!(token(&authenticator("HS256", nothing), "secret").starts_with("eyJ"));
         let query = "request_option: {type: RequestOption, inject_into: request_parameter, field_name: jwt}";
         let parts = sent(&authenticator("HS256", query), "secret").unwrap();
         assert!(parts.params["jwt"].as_str().unwrap().starts_with("eyJ"));

@@ -126,6 +126,7 @@ fn request(
         url: format!("{base}{path}"),
         headers: Headers::default(),
         body: Vec::new(),
+        timeouts: Default::default(),
     })
 }
 

@@ -13,7 +13,9 @@ mod no_auth;
 mod oauth;
 mod oauth_answer;
 mod pem;
+mod rate_limited;
 mod refresh;
+mod rotation;
 mod selective;
 mod session;
 mod session_token;
@@ -21,6 +23,7 @@ mod signing;
 #[cfg(test)]
 pub(super) mod testing;
 mod token_endpoint;
+mod token_quota;
 
 pub use api_key::ApiKeyAuthenticator;
 pub use basic_http::BasicHttpAuthenticator;
@@ -29,19 +32,32 @@ pub use jwt::JwtAuthenticator;
 pub use legacy_session_token::LegacySessionTokenAuthenticator;
 pub use no_auth::NoAuth;
 pub use oauth::{OAuthAuthenticator, RefreshTokenUpdater};
+pub use rate_limited::RateLimitedMultipleTokenAuthenticator;
+pub use rotation::Rotation;
 pub use selective::SelectiveAuthenticator;
-pub use session::{ConfigChange, Session, Token, TokenStore};
+pub use session::{ConfigChange, Session, Token, TokenStore, apply};
 pub use session_token::SessionTokenAuthenticator;
+pub use token_quota::{QuotaStatusSource, TokenQuota};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ComponentError;
 use super::requester::RequestParts;
-use crate::http::Request;
+use crate::http::{Request, Response};
+use crate::template::Config;
 
 /// What an authenticator does.
 pub trait Authenticate: Send + Sync {
+    /// Checks what the config alone can tell, before any request.
+    ///
+    /// # Errors
+    /// When the config does not go with the authenticator.
+    fn check(&self, config: &Config) -> Result<(), ComponentError> {
+        let _ = config;
+        Ok(())
+    }
+
     /// Adds the credentials to a request; gets an access token first where one is needed. The
     /// credentials are masked in all that is said from then on.
     ///
@@ -65,6 +81,35 @@ pub trait Authenticate: Send + Sync {
     ) -> Result<(), ComponentError> {
         let _ = base;
         self.authorize(parts, session)
+    }
+
+    /// Adds the credentials that depend on the whole request, once for each time that it is sent.
+    ///
+    /// # Errors
+    /// As [`authorize`](Self::authorize).
+    fn sign(&self, request: &mut Request, session: &dyn Session) -> Result<(), ComponentError> {
+        let _ = (request, session);
+        Ok(())
+    }
+
+    /// Notes what a response says about the credentials that its request was sent with.
+    ///
+    /// # Errors
+    /// When a template fails.
+    fn answered(
+        &self,
+        request: &Request,
+        response: &Response,
+        session: &dyn Session,
+    ) -> Result<(), ComponentError> {
+        let _ = (request, response, session);
+        Ok(())
+    }
+
+    /// Whether the next try is sent with other credentials than `request`, whose own are used up.
+    fn has_another(&self, request: &Request, session: &dyn Session) -> bool {
+        let _ = (request, session);
+        false
     }
 
     /// Forgets the access token that `request` was sent with, since the API refused it, so that the
@@ -97,6 +142,8 @@ pub enum Authenticator {
     NoAuth(NoAuth),
     /// Access tokens by OAuth 2.0. In a box, since it is large.
     OAuthAuthenticator(Box<OAuthAuthenticator>),
+    /// One of several tokens, as their quotas last. In a box, since it is large.
+    RateLimitedMultipleTokenAuthenticator(Box<RateLimitedMultipleTokenAuthenticator>),
     /// One of several, as the config says.
     SelectiveAuthenticator(SelectiveAuthenticator),
     /// A session token that a login request gets.
@@ -115,6 +162,7 @@ impl Authenticator {
             Self::LegacySessionTokenAuthenticator(authenticator) => authenticator,
             Self::NoAuth(authenticator) => authenticator,
             Self::OAuthAuthenticator(authenticator) => authenticator.as_ref(),
+            Self::RateLimitedMultipleTokenAuthenticator(authenticator) => authenticator.as_ref(),
             Self::SelectiveAuthenticator(authenticator) => authenticator,
             Self::SessionTokenAuthenticator(authenticator) => authenticator,
         }

@@ -3,18 +3,17 @@
 use std::sync::PoisonError;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::expiry::instant;
 use super::refresh::Refresh;
 use super::selective::at_path;
-use super::{Authenticate, Session, Token, header};
+use super::{Authenticate, JwtAuthenticator, Session, Token, header};
 use crate::component::ComponentError;
-use crate::component::requester::{Evaluated, Fields, RequestParts};
-use crate::component::unknown::Unknown;
+use crate::component::requester::RequestParts;
 use crate::http::Request;
-use crate::template::{Config, Literal, Template, scope};
+use crate::template::{Config, JsonTemplate, Literal, Template, scope};
 
 type Text = Template<scope::ConfigOnly>;
 
@@ -61,10 +60,10 @@ pub struct OAuthAuthenticator {
     /// field, a token is used for an hour.
     pub(super) expires_in_name: Option<Text>,
     /// Further fields of the request.
-    pub(super) refresh_request_body: Option<Fields<scope::ConfigOnly>>,
+    pub(super) refresh_request_body: Option<JsonTemplate<scope::ConfigOnly>>,
     /// Header fields of the request. With `Authorization`, client ID and secret are not sent in
     /// the body.
-    pub(super) refresh_request_headers: Option<Fields<scope::ConfigOnly>>,
+    pub(super) refresh_request_headers: Option<JsonTemplate<scope::ConfigOnly>>,
     /// Sends the fields in the query of the URL, with an empty body. Default: false.
     #[serde(default)]
     pub(super) send_refresh_request_as_query_params: bool,
@@ -79,17 +78,20 @@ pub struct OAuthAuthenticator {
     refresh_token_error_values: Vec<String>,
     /// Keeps tokens in the config, for APIs whose refresh tokens can be used only once.
     pub(super) refresh_token_updater: Option<RefreshTokenUpdater>,
-    /// Not supported yet.
-    #[schemars(skip)]
-    #[serde(rename = "profile_assertion")]
-    _profile_assertion: Option<Unknown>,
-    /// Not supported yet, unless false.
-    #[serde(
-        default,
-        rename = "use_profile_assertion",
-        deserialize_with = "only_false"
-    )]
-    _use_profile_assertion: bool,
+    /// Signs the assertion that is sent with `use_profile_assertion`.
+    profile_assertion: Option<ProfileAssertion>,
+    /// Asks by an assertion in the place of a client and a refresh token: RFC 7523 section 2.1.
+    /// The request has the fields `grant_type` and `assertion` then, and no other. Default: false.
+    #[serde(default)]
+    use_profile_assertion: Option<bool>,
+}
+
+/// What signs an assertion.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(tag = "type")]
+pub(super) enum ProfileAssertion {
+    /// A JSON Web Token.
+    JwtAuthenticator(Box<JwtAuthenticator>),
 }
 
 /// Says where in the config tokens are kept.
@@ -118,6 +120,12 @@ pub struct RefreshTokenUpdater {
 }
 
 impl RefreshTokenUpdater {
+    fn declares_errors(&self) -> bool {
+        !(self.refresh_token_error_status_codes.is_empty()
+            && self.refresh_token_error_key.is_empty()
+            && self.refresh_token_error_values.is_empty())
+    }
+
     fn access_token_path() -> Vec<String> {
         ["credentials", "access_token"].map(str::to_owned).to_vec()
     }
@@ -131,15 +139,6 @@ impl RefreshTokenUpdater {
             .map(str::to_owned)
             .to_vec()
     }
-}
-
-fn only_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    if bool::deserialize(deserializer)? {
-        return Err(serde::de::Error::custom(
-            "`use_profile_assertion` is not supported yet",
-        ));
-    }
-    Ok(false)
 }
 
 /// The text of an optional template, or its default.
@@ -156,18 +155,17 @@ pub(super) fn text_or(
 
 /// The fields of an optional mapping of templates.
 pub(super) fn fields(
-    fields: Option<&Fields<scope::ConfigOnly>>,
+    fields: Option<&JsonTemplate<scope::ConfigOnly>>,
     config: &Config,
 ) -> Result<Map<String, Value>, ComponentError> {
     let Some(fields) = fields else {
         return Ok(Map::new());
     };
-    match fields.eval(&scope::ConfigOnly::new(config.clone()), &[])? {
-        Evaluated::Mapping(map) => Ok(map),
-        _ => Err(ComponentError::config(
-            "expected mappings in `refresh_request_body` and `refresh_request_headers`",
-        )),
-    }
+    let fields = fields.eval_flat(&scope::ConfigOnly::new(config.clone()), &[])?;
+    let fields = fields.into_iter();
+    Ok(fields
+        .map(|(name, value)| (name, value.into_json()))
+        .collect())
 }
 
 /// Text in the config; empty where there is none.
@@ -179,6 +177,51 @@ pub(super) fn config_text(config: &Config, path: &[String]) -> String {
 }
 
 impl OAuthAuthenticator {
+    /// What signs the assertion to ask by, where one is asked by.
+    pub(super) fn assertion(&self) -> Option<&JwtAuthenticator> {
+        let ProfileAssertion::JwtAuthenticator(jwt) = self.profile_assertion.as_ref()?;
+        (self.use_profile_assertion == Some(true)).then_some(jwt)
+    }
+
+    /// Holds the fields against each other.
+    fn check(&self, config: &Config) -> Result<(), ComponentError> {
+        let wrong = |message: &str| {
+            let at = self.token_refresh_endpoint.as_ref().and_then(Template::at);
+            Err(ComponentError::system(message).or_at(at))
+        };
+        if let Some(updater) = &self.refresh_token_updater {
+            return if self.declares_errors() && updater.declares_errors() {
+                wrong(
+                    "expected `refresh_token_error_…` in the authenticator or in its `refresh_token_updater`, found both",
+                )
+            } else {
+                Ok(())
+            };
+        }
+        let has_client = self.client_id.is_some() && self.client_secret.is_some();
+        match (self.use_profile_assertion == Some(true), has_client) {
+            (true, _) if self.profile_assertion.is_none() => {
+                wrong("`use_profile_assertion` needs a `profile_assertion`")
+            }
+            (true, _) => Ok(()),
+            (false, false) => wrong("expected a `client_id` and a `client_secret`"),
+            (false, true) if self.refresh_token.is_some() => Ok(()),
+            (false, true) => {
+                let grant = text_or(self.grant_type.as_ref(), "refresh_token", config)?;
+                if grant == "refresh_token" {
+                    return wrong("the grant `refresh_token` needs a `refresh_token`");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn declares_errors(&self) -> bool {
+        !(self.refresh_token_error_status_codes.is_empty()
+            && self.refresh_token_error_key.is_empty()
+            && self.refresh_token_error_values.is_empty())
+    }
+
     /// Whether an answer means that the refresh token is not valid.
     pub(super) fn is_refresh_token_error(&self, status: u16, answer: &Value) -> bool {
         let none = || (&[][..], "", &[][..]);
@@ -249,6 +292,7 @@ impl OAuthAuthenticator {
     /// The access token that holds now; the lock on its place is held while another is got.
     fn access_token(&self, session: &dyn Session) -> Result<String, ComponentError> {
         let config = session.config();
+        self.check(config)?;
         let Some(refresh) = Refresh::of(self, config)? else {
             let token = self.first_token(config)?.value;
             return token.ok_or_else(|| {

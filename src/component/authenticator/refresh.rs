@@ -10,6 +10,9 @@ use crate::clock::Micros;
 use crate::component::ComponentError;
 use crate::template::{Config, Literal};
 
+/// The grant that is asked for by an assertion: RFC 7523 section 2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
 /// Microseconds for which a token of unknown lifetime is used: an hour.
 const LIFETIME: Micros = 3_600_000_000;
 
@@ -21,6 +24,8 @@ pub(super) struct Refresh {
     pub(super) headers: Map<String, Value>,
     /// Credentials that are in the form.
     secrets: Vec<String>,
+    /// All that an assertion depends on but the time; it is signed when it is sent.
+    asserted: Option<String>,
 }
 
 impl Refresh {
@@ -36,10 +41,21 @@ impl Refresh {
         let at = endpoint.at();
         let endpoint = text(&oauth.token_refresh_endpoint, "")?;
         if endpoint.is_empty() {
-            return Err(ComponentError::config("`token_refresh_endpoint` is empty").or_at(at));
+            return Err(ComponentError::system("`token_refresh_endpoint` is empty").or_at(at));
+        }
+        let updater = oauth.refresh_token_updater.as_ref();
+        if let Some(jwt) = oauth.assertion().filter(|_| updater.is_none()) {
+            let name = text(&oauth.grant_type_name, "grant_type")?;
+            return Ok(Some(Self {
+                endpoint,
+                refresh_token_name: "refresh_token".to_owned(),
+                form: Map::from_iter([(name, JWT_BEARER.into())]),
+                headers: fields(oauth.refresh_request_headers.as_ref(), config)?,
+                secrets: Vec::new(),
+                asserted: Some(jwt.identity(config)?),
+            }));
         }
         let grant_type = text(&oauth.grant_type, "refresh_token")?;
-        let updater = oauth.refresh_token_updater.as_ref();
         let in_credentials = |name: &str| {
             let path = ["credentials".to_owned(), name.to_owned()];
             updater
@@ -70,12 +86,6 @@ impl Refresh {
                 },
             ),
         };
-        if refresh_token.is_none() && grant_type == "refresh_token" {
-            return Err(ComponentError::config(
-                "the grant `refresh_token` needs a `refresh_token`",
-            )
-            .or_at(at));
-        }
         let headers = fields(oauth.refresh_request_headers.as_ref(), config)?;
         let secrets = [
             refresh_token.clone().unwrap_or_default(),
@@ -89,7 +99,7 @@ impl Refresh {
         );
         if !headers.contains_key("Authorization") {
             if client_id.is_empty() && updater.is_none() {
-                return Err(ComponentError::config("`client_id` is empty").or_at(at));
+                return Err(ComponentError::system("`client_id` is empty").or_at(at));
             }
             form.insert(text(&oauth.client_id_name, "client_id")?, client_id.into());
             let name = text(&oauth.client_secret_name, "client_secret")?;
@@ -108,6 +118,7 @@ impl Refresh {
             form,
             headers,
             secrets,
+            asserted: None,
         }))
     }
 
@@ -115,7 +126,8 @@ impl Refresh {
     pub(super) fn key(&self) -> String {
         let form = Value::Object(self.form.clone());
         let headers = Value::Object(self.headers.clone());
-        format!("{}\n{form}\n{headers}", self.endpoint)
+        let asserted = self.asserted.as_deref().unwrap_or_default();
+        format!("{}\n{form}\n{headers}\n{asserted}", self.endpoint)
     }
 
     /// Gets another token, keeps it in `token`, and tells the session what the config should keep.
@@ -130,6 +142,11 @@ impl Refresh {
             self.form
                 .insert(self.refresh_token_name.clone(), rotated.clone().into());
             self.secrets.push(rotated.clone());
+        }
+        if let Some(jwt) = oauth.assertion().filter(|_| self.asserted.is_some()) {
+            let assertion = jwt.token(session)?;
+            self.secrets.push(assertion.clone());
+            self.form.insert("assertion".to_owned(), assertion.into());
         }
         for secret in &self.secrets {
             session.secrets().add(secret);
@@ -149,8 +166,10 @@ impl Refresh {
             .token_expiry_date_format
             .as_ref()
             .is_some_and(|f| !f.is_empty());
-        token.expires_at = match find(&answer, &name) {
-            None => now.saturating_add(LIFETIME),
+        let (expires_at, offset) = match find(&answer, &name) {
+            // A token that was refused before its time: the next one has the same.
+            None if token.refused && now <= token.expires_at => (token.expires_at, 0),
+            None => (now.saturating_add(LIFETIME), 0),
             Some(lifetime) => expiry(lifetime, is_instant, now).ok_or_else(|| {
                 ComponentError::system(format!(
                     "the token endpoint answers `{lifetime}` as `{name}`: expected {}",
@@ -162,6 +181,7 @@ impl Refresh {
                 ))
             })?,
         };
+        token.expires_at = expires_at;
         token.value = Some(value.clone());
         token.refused = false;
         if let Some(updater) = &oauth.refresh_token_updater {
@@ -175,7 +195,7 @@ impl Refresh {
                 token.refresh_token = Some(next.clone());
                 changes.push((updater.refresh_token_config_path.clone(), next.into()));
             }
-            let expires_at = written(token.expires_at).into();
+            let expires_at = written(expires_at, offset).into();
             changes.push((updater.token_expiry_date_config_path.clone(), expires_at));
             session.config_changed(&changes);
         }
@@ -272,8 +292,60 @@ send_refresh_request_as_query_params: true
         let session = TestSession::new(config(), vec![(200, json!({"access_token": "NEW"}))]);
         let expired: OAuthAuthenticator = from_yaml(&with("1740700000"));
         assert_eq!(token(&expired, &session).unwrap(), "Bearer NEW");
-        let alone: OAuthAuthenticator = from_yaml("access_token_value: ONLY");
+        let alone: OAuthAuthenticator = from_yaml(
+            "{access_token_value: ONLY, client_id: a, client_secret: b, refresh_token: c}",
+        );
         assert_eq!(token(&alone, &session).unwrap(), "Bearer ONLY");
+    }
+
+    #[test]
+    fn an_assertion_takes_the_place_of_all_else() {
+        let oauth: OAuthAuthenticator = from_yaml(
+            "
+token_refresh_endpoint: https://auth.example.com/token
+use_profile_assertion: true
+refresh_request_body: {not: sent}
+profile_assertion:
+  type: JwtAuthenticator
+  algorithm: HS256
+  secret_key: key
+  jwt_payload: {iss: me}
+",
+        );
+        let answer = |token: &str| (200, json!({"access_token": token, "expires_in": 60}));
+        let session = TestSession::new(config(), vec![answer("T1"), answer("T2")]);
+        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T1");
+        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T1");
+        let body = session.bodies().remove(0);
+        let start =
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ";
+        assert!(body.starts_with(start), "{body}");
+        assert_eq!(body.matches('&').count(), 1, "{body}");
+        let minute = std::time::Duration::from_secs(61);
+        session.config().clock().pause(minute);
+        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T2");
+        assert_ne!(session.bodies()[1], body, "signed anew");
+    }
+
+    #[test]
+    fn fields_that_do_not_go_together_are_told() {
+        let session = TestSession::new(config(), Vec::new());
+        for (yaml, complaint) in [
+            ("{client_id: a, refresh_token: c}", "a `client_secret`"),
+            (
+                "{client_id: a, client_secret: b}",
+                "needs a `refresh_token`",
+            ),
+            ("use_profile_assertion: true", "needs a `profile_assertion`"),
+            (
+                "{refresh_token_error_key: a, refresh_token_updater: {refresh_token_error_key: b}}",
+                "found both",
+            ),
+        ] {
+            let oauth: OAuthAuthenticator = from_yaml(yaml);
+            let error = token(&oauth, &session).unwrap_err();
+            assert!(error.message.contains(complaint), "{yaml}: {error}");
+        }
     }
 
     #[test]
@@ -286,6 +358,7 @@ send_refresh_request_as_query_params: true
             url: String::new(),
             headers: Headers::default(),
             body: Vec::new(),
+            timeouts: Default::default(),
         };
         let old = token(&oauth, &session).unwrap();
         request.headers.set("Authorization", old);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Authenticate, Authenticator, Session};
 use crate::component::ComponentError;
 use crate::component::requester::RequestParts;
-use crate::http::Request;
+use crate::http::{Request, Response};
 use crate::template::{Config, Literal};
 
 /// Chooses one of several authenticators by a value of the config.
@@ -56,6 +56,10 @@ impl SelectiveAuthenticator {
 }
 
 impl Authenticate for SelectiveAuthenticator {
+    fn check(&self, config: &Config) -> Result<(), ComponentError> {
+        self.chosen(config)?.get().check(config)
+    }
+
     fn authorize(
         &self,
         parts: &mut RequestParts,
@@ -73,6 +77,25 @@ impl Authenticate for SelectiveAuthenticator {
     ) -> Result<(), ComponentError> {
         let chosen = self.chosen(session.config())?;
         chosen.get().authorize_below(base, parts, session)
+    }
+
+    fn sign(&self, request: &mut Request, session: &dyn Session) -> Result<(), ComponentError> {
+        self.chosen(session.config())?.get().sign(request, session)
+    }
+
+    fn answered(
+        &self,
+        request: &Request,
+        response: &Response,
+        session: &dyn Session,
+    ) -> Result<(), ComponentError> {
+        let chosen = self.chosen(session.config())?;
+        chosen.get().answered(request, response, session)
+    }
+
+    fn has_another(&self, request: &Request, session: &dyn Session) -> bool {
+        let chosen = self.chosen(session.config());
+        chosen.is_ok_and(|it| it.get().has_another(request, session))
     }
 
     fn refused(&self, request: &Request, session: &dyn Session) -> Result<bool, ComponentError> {
@@ -102,6 +125,16 @@ mod tests {
         let session = TestSession::new(config, Vec::new());
         let parts = authorized(&authenticator, &session).map_err(|error| error.message)?;
         Ok(parts.headers["Authorization"].clone())
+    }
+
+    #[test]
+    fn an_unknown_choice_is_told_before_any_request() {
+        let authenticator: SelectiveAuthenticator = from_yaml(
+            "{authenticator_selection_path: [kind], authenticators: {none: {type: NoAuth}}}",
+        );
+        let check = |config| authenticator.check(TestSession::new(config, Vec::new()).config());
+        assert!(check(json!({"kind": "none"})).is_ok());
+        assert!(check(json!({"kind": "other"})).is_err());
     }
 
     #[test]

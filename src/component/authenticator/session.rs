@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::Rotation;
 use crate::clock::Micros;
 use crate::component::ComponentError;
 use crate::http::{Request, Response, Secrets, Stopped, TransportError};
@@ -15,6 +16,24 @@ use crate::template::Config;
 /// A value of the config that should be kept for later runs, such as a rotated refresh token: its
 /// path, and what it is now.
 pub type ConfigChange = (Vec<String>, Value);
+
+/// Makes the changes in `config`, and mappings on the way to them.
+pub fn apply(config: &mut Value, changes: &[ConfigChange]) {
+    for (path, value) in changes {
+        let mut place = &mut *config;
+        for key in path {
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
+            }
+            match place {
+                Value::Object(fields) => place = fields.entry(key.as_str()).or_insert(Value::Null),
+                // It has just become a mapping.
+                _ => return,
+            }
+        }
+        *place = value.clone();
+    }
+}
 
 /// What authenticators need of the run; the engine gives it.
 pub trait Session: Send + Sync {
@@ -62,14 +81,25 @@ pub trait Session: Send + Sync {
 /// Access tokens of a run, a small lock each: whoever finds one expired renews it while the others
 /// wait for it. Authenticators that would get the same token share it.
 #[derive(Default)]
-pub struct TokenStore(Mutex<HashMap<String, Arc<Mutex<Token>>>>);
+pub struct TokenStore {
+    slots: Mutex<HashMap<String, Arc<Mutex<Token>>>>,
+    rotations: Mutex<HashMap<String, Arc<Rotation>>>,
+}
 
 impl TokenStore {
     /// The place of a token; `key` is all that it depends on.
     #[must_use]
     pub fn slot(&self, key: &str) -> Arc<Mutex<Token>> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(key.to_owned()).or_default())
+    }
+
+    /// The tokens that take turns; `key` is all that they depend on.
+    #[must_use]
+    pub fn rotation(&self, key: &str) -> Arc<Rotation> {
+        let rotations = self.rotations.lock();
+        let mut rotations = rotations.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(rotations.entry(key.to_owned()).or_default())
     }
 }
 

@@ -266,6 +266,7 @@ session_token_path: [data, 0, token]
             url: String::new(),
             headers: crate::http::Headers::default(),
             body: Vec::new(),
+            timeouts: Default::default(),
         };
         authorized(&it, &session).unwrap();
         request.headers.set("Authorization", "Bearer OLD");

@@ -59,6 +59,7 @@ impl Refresh {
             url: String::new(),
             headers: Headers::default(),
             body: Vec::new(),
+            timeouts: Default::default(),
         };
         for (name, value) in &self.headers {
             let value = Literal::from_json(value).to_python_str();

@@ -7,6 +7,11 @@ use crate::component::ComponentError;
 use crate::component::error_handler::{Action, ErrorHandler, Outcome, Verdict};
 use crate::template::Config;
 
+/// Seconds to wait before a try with other credentials, and a second more as for all waits.
+///
+/// As airbyte-cdk 7.39.1, `http_client.py`, `TOKEN_ROTATION_BACKOFF`.
+const ROTATION: f64 = 0.1;
+
 /// Tries so far, by the kind of wait that stood before them.
 ///
 /// As airbyte-cdk 7.39.1, `http_client.py` and `rate_limiting.py`: a wait that a strategy asks for
@@ -34,9 +39,33 @@ impl Tries {
         verdict: &Verdict,
         config: &Config,
     ) -> Result<Option<Duration>, ComponentError> {
+        let asked = handler.backoff(outcome, self.sent, config)?;
+        self.after(asked, handler, verdict, config)
+    }
+
+    /// How long to wait before a try with other credentials: next to nothing, since the wait that
+    /// the API asks for is that of the old ones.
+    ///
+    /// # Errors
+    /// As [`next_wait`](Self::next_wait).
+    pub fn rotating(
+        &mut self,
+        handler: &dyn ErrorHandler,
+        verdict: &Verdict,
+        config: &Config,
+    ) -> Result<Option<Duration>, ComponentError> {
+        self.after(Some(ROTATION), handler, verdict, config)
+    }
+
+    fn after(
+        &mut self,
+        asked: Option<f64>,
+        handler: &dyn ErrorHandler,
+        verdict: &Verdict,
+        config: &Config,
+    ) -> Result<Option<Duration>, ComponentError> {
         let most = handler.max_retries(config)?.saturating_add(1);
         let time_left = seconds(handler.max_time()).saturating_sub(self.waited);
-        let asked = handler.backoff(outcome, self.sent, config)?;
         let next = match asked.filter(|seconds| *seconds > 0.0) {
             Some(asked) => {
                 self.asked += 1;

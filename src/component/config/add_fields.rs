@@ -28,8 +28,9 @@ pub struct ConfigAddFields {
     condition: Option<Condition<FieldScope>>,
 }
 
-/// One field to add; `AddedFieldDefinition` in the manifest.
+/// One field to add.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AddedFieldDefinition")]
 pub struct AddedConfigField {
     /// Keys from the config down to the field. No templates are evaluated in it.
     #[serde(deserialize_with = "not_empty")]

@@ -123,6 +123,11 @@ impl DatetimeBasedCursor {
         self.is_client_side_incremental.unwrap_or(false)
     }
 
+    pub(super) fn has_one_window(&self) -> bool {
+        let step = self.step.as_ref();
+        step.is_none_or(|step| step.source().is_empty()) && self.granularity().is_none()
+    }
+
     pub(super) fn check_splits(&self) -> Result<(), ComponentError> {
         let mistake = |message: String| {
             let message = format!("`request_window_splitting`: {message}");
@@ -183,9 +188,15 @@ impl DatetimeBasedCursor {
         // Differs: all windows of a run end at one instant; the reference asks the clock again for
         // each partition.
         let now = DateTime::utc(config.clock().now_utc());
-        let end = match self.end_datetime.as_ref().filter(|end| end.is_set()) {
-            Some(end) => Some(end.evaluate(&self.datetime_format, config)?),
-            None => None,
+        let end = self.end_datetime.as_ref().filter(|end| end.is_set());
+        let end = end.map(|end| end.evaluate(&self.datetime_format, config));
+        // As in the reference an end that cannot be read fails the read alone.
+        let (end, no_end) = match end.transpose() {
+            Ok(end) => (end, None),
+            Err(error) => {
+                let told = ComponentError::system(error.message).or_at(error.at.as_ref());
+                (None, Some(told))
+            }
         };
         let (clamping, unit) = self.clamping(config)?;
         let runs_on = end.is_none() && clamping == Clamping::None;
@@ -216,6 +227,7 @@ impl DatetimeBasedCursor {
             is_bounded: true,
             clock: runs_on.then(|| Arc::clone(config.clock())),
             is_global: self.global_substream_cursor.unwrap_or(false),
+            no_end,
         };
         StreamCursor::new(settings, given).map_err(|error| self.wrong(&error))
     }

@@ -78,6 +78,7 @@ impl IncrementingCountCursor {
             is_bounded: false,
             clock: None,
             is_global: false,
+            no_end: None,
         };
         StreamCursor::new(settings, given).map_err(|error| wrong(&error, Some(&self.cursor_field)))
     }

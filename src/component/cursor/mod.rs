@@ -102,6 +102,12 @@ impl Cursor {
         matches!(self, Self::DatetimeBasedCursor(cursor) if cursor.is_data_feed())
     }
 
+    /// Whether a partition has one window: a cursor of dates without `step`.
+    #[must_use]
+    pub fn has_one_window(&self) -> bool {
+        matches!(self, Self::DatetimeBasedCursor(cursor) if cursor.has_one_window())
+    }
+
     /// Checks that its windows can be split into smaller ones.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use super::partition_states::PartitionStates;
 use super::windows::Range;
 use super::{CursorValue, Form, Given, Split};
 use crate::clock::Clock;
+use crate::component::ComponentError;
 use crate::message::{Data, StreamSlice};
 use crate::template::datetime::{DateError, DateTime};
 
@@ -37,6 +38,8 @@ pub(super) struct Settings {
     /// The clock, where "now" is the end of the range.
     pub(super) clock: Option<Arc<Clock>>,
     pub(super) is_global: bool,
+    /// Why the range has no end.
+    pub(super) no_end: Option<ComponentError>,
 }
 
 /// The state at the start.
@@ -77,13 +80,18 @@ impl StreamCursor {
     /// The windows of a partition that are left to read, as slices of it.
     ///
     /// # Errors
-    /// When a date is out of range, or partition and window have a name in common.
-    pub fn windows(&self, partition: &StreamSlice) -> Result<Vec<StreamSlice>, DateError> {
+    /// When the range has no end, a date is out of range, or partition and window have a name in
+    /// common.
+    pub fn windows(&self, partition: &StreamSlice) -> Result<Vec<StreamSlice>, ComponentError> {
         let (start, end) = &self.settings.bounds;
-        let windows = self.settings.range.windows(self.intervals(partition))?;
+        if let Some(error) = &self.settings.no_end {
+            return Err(error.clone());
+        }
+        let windows = self.settings.range.windows(self.intervals(partition));
+        let windows = windows.map_err(|error| ComponentError::system(error.to_string()))?;
         for name in [start, end] {
             if partition.partition.contains_key(name) && !windows.is_empty() {
-                return Err(DateError(format!(
+                return Err(ComponentError::system(format!(
                     "`{name}` is the name of a partition's value and of a window's bound"
                 )));
             }
@@ -361,6 +369,13 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_cannot_be_read_fails_the_read() {
+        let cursor = by_days("end_datetime: never", Split::Whole, &json!({})).unwrap();
+        let error = cursor.windows(&StreamSlice::default()).unwrap_err();
+        assert!(error.message.contains("`never`"), "{error}");
+    }
+
+    #[test]
     fn mistakes_are_told_before_anything_is_read() {
         for (more, state, told) in [
             ("step: P1D", json!({}), "`cursor_granularity`"),
@@ -368,7 +383,6 @@ mod tests {
             ("clamping: {target: YEAR}", json!({}), "`YEAR`"),
             ("clamping: {target: WEEK}", json!({}), "`weekday`"),
             ("", json!({"at": "last week"}), "last week"),
-            ("end_datetime: never", json!({}), "`never`"),
         ] {
             let error = by_days(more, Split::Whole, &state).unwrap_err();
             assert!(error.contains(told), "{more}: {error}");

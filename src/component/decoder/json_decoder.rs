@@ -39,7 +39,7 @@ impl JsonDecoder {
             Ok(text) if text.as_str() == "null" => Decoded::broken("the body is null"),
             Ok(text) if text.kind() == Kind::Array => Decoded::of(text.items().collect()),
             Ok(text) => Decoded::of(vec![text]),
-            Err(fault) => Decoded::broken(format!("the body is not JSON: {fault}")),
+            Err(fault) => Decoded::broken(format!("the body is not JSON: {}", fault.bare())),
         }
     }
 }

@@ -38,7 +38,7 @@ impl Decode for JsonItemsDecoder {
                 collect(&text, &self.items_path, &mut documents);
                 Decoded::of(documents)
             }
-            Err(fault) => Decoded::broken(format!("the body is not JSON: {fault}")),
+            Err(fault) => Decoded::broken(format!("the body is not JSON: {}", fault.bare())),
         }
     }
 

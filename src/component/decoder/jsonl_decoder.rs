@@ -32,7 +32,7 @@ impl Decode for JsonlDecoder {
                 Ok(text) => decoded.documents.push(text),
                 Err(_) if line.trim_ascii().is_empty() => {}
                 Err(fault) => {
-                    let message = format!("line {} is not JSON: {fault}", number + 1);
+                    let message = format!("line {} is not JSON: {}", number + 1, fault.bare());
                     decoded.warning.get_or_insert(message);
                 }
             }

@@ -25,6 +25,17 @@ impl Page {
         }
     }
 
+    /// A page of values that were read from a file.
+    #[must_use]
+    pub fn of_file(documents: Vec<Text>, broken: Option<String>) -> Self {
+        Self {
+            documents,
+            response: empty(),
+            warning: None,
+            broken,
+        }
+    }
+
     /// The values among which records are looked for.
     #[must_use]
     pub fn documents(&self) -> &[Text] {

@@ -84,6 +84,7 @@ fn of_transport_error(error: &TransportError) -> Verdict {
         TransportErrorKind::NotRecorded => (Action::Fail, FailureType::SystemError),
         TransportErrorKind::Dns
         | TransportErrorKind::Connect
+        | TransportErrorKind::Proxy
         | TransportErrorKind::Broken
         | TransportErrorKind::Timeout
         | TransportErrorKind::Tls

@@ -8,7 +8,7 @@ use crate::component::ComponentError;
 use crate::component::decoder::Page;
 use crate::component::dpath::Glob;
 use crate::message::{Data, Kind, Text};
-use crate::template::{Template, scope};
+use crate::template::{Config, Gap, Template, scope};
 
 /// Finds records at a path of keys.
 ///
@@ -54,9 +54,40 @@ impl RecordExtractor for DpathExtractor {
         })
     }
 
+    fn gap(&self, page: &Page, config: &Config) -> Option<Gap> {
+        let glob = Glob::new(&eval_path(&self.field_path, config).ok()?).ok()?;
+        let keys = glob.keys()?;
+        let mut first = None;
+        for document in page.documents() {
+            let (depth, there) = missing(document, &keys)?;
+            first = first.or(Some((depth, there)));
+        }
+        let (depth, there) = first?;
+        let path = keys.get(..=depth)?.join(".");
+        let at = self.field_path.get(depth).and_then(Template::at);
+        Some(Gap::new(path, &there, at.cloned()))
+    }
+
     fn depth(&self) -> usize {
         self.field_path.len() + 1
     }
+}
+
+/// How deep the first key lies that is not there, and the keys that are; none where all are there,
+/// or where there is nothing at all.
+fn missing(document: &Text, keys: &[&str]) -> Option<(usize, Vec<String>)> {
+    let mut value = document.clone();
+    for (depth, key) in keys.iter().enumerate() {
+        if value.kind() != Kind::Object {
+            return None;
+        }
+        let Some(found) = value.get(key) else {
+            let there: Vec<String> = value.fields().map(|(key, _)| key.into_owned()).collect();
+            return (!there.is_empty()).then_some((depth, there));
+        };
+        value = found;
+    }
+    None
 }
 
 /// Python's `bool()` of a value.
@@ -81,7 +112,6 @@ mod tests {
     use crate::clock::Clock;
     use crate::component::decoder::Decoder;
     use crate::component::fragment::from_yaml;
-    use crate::template::Config;
 
     fn extract(yaml: &str, body: &str) -> Result<Vec<Value>, ComponentError> {
         let extractor: DpathExtractor = from_yaml(yaml);
@@ -127,6 +157,34 @@ mod tests {
         );
         let error = extract("field_path: [a, '?', i]", body).unwrap_err();
         assert!(error.message.contains("more than one"), "{}", error.message);
+    }
+
+    #[test]
+    fn the_key_that_is_missing_is_told() {
+        let extractor: DpathExtractor = from_yaml("field_path: [data, items]");
+        let config = Config::new(json!({}), Arc::new(Clock::system()));
+        let gap = |body: &str| {
+            let page = Decoder::default().decode(body.as_bytes().to_vec(), 2);
+            let gap = extractor.gap(&page, &config)?;
+            Some(format!("{}: {}", gap.path, gap.keys))
+        };
+        assert_eq!(gap(r#"{"dta": 1, "n": 2}"#).unwrap(), "data: `dta`, `n`");
+        assert_eq!(
+            gap(r#"{"data": {"itms": []}}"#).unwrap(),
+            "data.items: `itms`"
+        );
+        for there in [
+            r#"{"data": {"items": []}}"#,
+            r#"{"data": {"items": null}}"#,
+            r#"[{"n": 1}, {"data": {"items": []}}]"#,
+            r#"{"data": null}"#,
+            r#"{"data": {}}"#,
+            "{}",
+            "[]",
+            "",
+        ] {
+            assert_eq!(gap(there), None, "{there}");
+        }
     }
 
     #[test]

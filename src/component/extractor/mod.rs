@@ -20,7 +20,7 @@ use super::ComponentError;
 use super::decoder::Page;
 use super::retriever::Retriever;
 use crate::message::{Data, StreamSlice};
-use crate::template::{Config, Template, scope};
+use crate::template::{Config, Gap, Template, scope};
 
 pub use combined_extractor::{CombineMode, CombinedExtractor};
 pub use dpath_extractor::DpathExtractor;
@@ -70,6 +70,12 @@ pub trait RecordExtractor {
     /// # Errors
     /// When a template fails, the path is ambiguous, or more of a list cannot be fetched.
     fn extract(&self, page: &Page, with: &Extracting<'_>) -> Result<Extracted, ComponentError>;
+
+    /// The key of its path that no value of `page` has, where that is why there are no records.
+    fn gap(&self, page: &Page, config: &Config) -> Option<Gap> {
+        let _ = (page, config);
+        None
+    }
 
     /// In how many containers of the body the records lie, for the decoder.
     fn depth(&self) -> usize;

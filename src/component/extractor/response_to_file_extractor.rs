@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::component::ComponentError;
-use crate::message::Data;
+use crate::component::decoder::Page;
+use crate::message::{Data, Text};
 
 /// Reads the CSV file that an asynchronous job has made: plain, or compressed by gzip or zlib.
 ///
@@ -67,6 +68,23 @@ impl ResponseToFileExtractor {
             records.push(Data::from_value(Value::Object(record)));
         }
         Ok(records)
+    }
+
+    /// The records of a file as a page.
+    pub(in crate::component) fn page(&self, body: Vec<u8>) -> Page {
+        let records = match self.records(body) {
+            Ok(records) => records,
+            Err(error) => return Page::of_file(Vec::new(), Some(error.message)),
+        };
+        let texts = records.iter().map(|record| {
+            let mut bytes = Vec::new();
+            record.write_json(&mut bytes);
+            Text::parse(bytes, 0)
+        });
+        match texts.collect() {
+            Ok(texts) => Page::of_file(texts, None),
+            Err(error) => Page::of_file(Vec::new(), Some(error.to_string())),
+        }
     }
 
     fn cell(&self, cell: Option<&str>) -> Value {

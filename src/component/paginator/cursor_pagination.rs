@@ -10,7 +10,7 @@ use super::link::PageHeaders;
 use super::page_size::page_size;
 use super::{PageInfo, PaginationStrategy};
 use crate::component::ComponentError;
-use crate::template::{Condition, Config, Template, json, lazy, scope, slice};
+use crate::template::{Condition, Config, Gap, Template, json, lazy, scope, slice};
 
 /// Finds the token of the next page in the last response, with a template.
 ///
@@ -84,6 +84,15 @@ impl PaginationStrategy for CursorPagination {
         Ok(token.truth().then(|| token.into_json()))
     }
 
+    fn gap(&self, page: &PageInfo<'_>, with_keys: bool) -> Option<Gap> {
+        let scope = self.scope(page).ok()?;
+        let stop = self.stop_condition.as_ref();
+        if stop.is_some_and(|stop| stop.eval(&scope).unwrap_or(true)) {
+            return None;
+        }
+        self.cursor_value.gap(&scope, with_keys)
+    }
+
     fn page_size(&self, config: &Config) -> Result<Option<i64>, ComponentError> {
         let scope = scope::ConfigOnly::new(config.clone());
         page_size(self.page_size.as_ref(), &scope)
@@ -149,6 +158,30 @@ mod tests {
             Ok(Some(json!("https://a.example/?page=2")))
         );
         assert_eq!(next(yaml, ("Other", "x"), json!({})), Ok(None));
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_told() {
+        let gap = |yaml: &str, body: Value| {
+            let strategy: CursorPagination = from_yaml(yaml);
+            let gap = on_page(("A", "b"), &body, 2, |page| Ok(strategy.gap(page, true)));
+            gap.unwrap().map(|gap| (gap.path, gap.keys))
+        };
+        let found = |path: &str, keys: &str| Some((path.to_owned(), keys.to_owned()));
+        let nested = "cursor_value: \"{{ response['paging'].nxt }}\"";
+        assert_eq!(
+            gap(nested, json!({"paging": {"next": 1}})),
+            found("response['paging'].nxt", "`next`")
+        );
+        assert_eq!(gap(nested, json!({"paging": {"nxt": null}})), None);
+        let by_get = "cursor_value: \"{{ response.get('nxt', '') }}\"";
+        assert_eq!(
+            gap(by_get, json!({"next": 1})),
+            found("response.get('nxt', '')", "`next`")
+        );
+        assert_eq!(gap(by_get, json!({"nxt": ""})), None);
+        let stopped = format!("{by_get}\nstop_condition: \"{{{{ true }}}}\"");
+        assert_eq!(gap(&stopped, json!({"next": 1})), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::component::ComponentError;
 use crate::component::error_handler::is_truthy;
 use crate::component::requester::{RequestOption, RequestParts, RequestPath};
 use crate::message::StreamSlice;
-use crate::template::{Config, Literal};
+use crate::template::{Config, Gap, Literal};
 
 /// Reads page after page, until the strategy names no next one.
 ///
@@ -81,6 +81,15 @@ impl Pages for DefaultPaginator {
             .get()
             .next_token(page, last_token)?;
         Ok(token.filter(is_truthy))
+    }
+
+    fn gap(&self, page: &PageInfo<'_>) -> Option<(Gap, bool)> {
+        let strategy = self.pagination_strategy.get();
+        let size = page.page_size;
+        let size = size.or_else(|| strategy.page_size(page.config).ok().flatten());
+        let size = size.and_then(|size| u64::try_from(size).ok());
+        let is_full = size.is_some_and(|size| size > 0 && page.read >= size);
+        Some((strategy.gap(page, is_full)?, is_full))
     }
 
     fn page_size(&self, config: &Config) -> Result<Option<i64>, ComponentError> {

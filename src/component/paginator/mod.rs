@@ -27,7 +27,7 @@ use super::ComponentError;
 use super::requester::RequestParts;
 use crate::http::Response;
 use crate::message::{Data, StreamSlice};
-use crate::template::{Config, TValue};
+use crate::template::{Config, Gap, TValue};
 
 /// What is known when a page was read.
 #[derive(Debug)]
@@ -68,6 +68,13 @@ pub trait PaginationStrategy: Send + Sync {
         page: &PageInfo<'_>,
         last_token: Option<&Value>,
     ) -> Result<Option<Value>, ComponentError>;
+
+    /// The key that was looked up in vain, where that is why a page has no next one; with the keys
+    /// that there are, if wanted.
+    fn gap(&self, page: &PageInfo<'_>, with_keys: bool) -> Option<Gap> {
+        let _ = (page, with_keys);
+        None
+    }
 
     /// Records asked for in each page, where the strategy knows.
     ///
@@ -129,6 +136,13 @@ pub trait Pages: Send + Sync {
         page: &PageInfo<'_>,
         last_token: Option<&Value>,
     ) -> Result<Option<Value>, ComponentError>;
+
+    /// The key that was looked up in vain, where that is why a page has no next one, and whether the
+    /// page was as full as it was asked for.
+    fn gap(&self, page: &PageInfo<'_>) -> Option<(Gap, bool)> {
+        let _ = page;
+        None
+    }
 
     /// Records asked for in each page, where requests say so.
     ///

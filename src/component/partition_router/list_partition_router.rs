@@ -106,7 +106,12 @@ impl<'de> Deserialize<'de> for ListValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (here, Raw(node)) = located::<D, Raw>(deserializer)?;
         let here = here.ok_or_else(|| D::Error::custom("expected a manifest"))?;
-        if node.as_seq().is_some() {
+        if let Some(items) = node.as_seq() {
+            if items.iter().any(|item| item.as_str().is_none()) {
+                return Err(D::Error::custom(
+                    "expected texts, put other values in quotes",
+                ));
+            }
             here.decode().map(Self::List)
         } else {
             here.decode().map(Self::Template)
@@ -150,7 +155,7 @@ mod tests {
 
     #[test]
     fn values_of_another_shape_are_a_mistake() {
-        let mistakes = mistakes::<ListPartitionRouter>("{values: [[1]], cursor_field: k}");
+        let mistakes = mistakes::<ListPartitionRouter>("{values: [x, 1], cursor_field: k}");
         assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     }
 }

@@ -11,7 +11,6 @@ use crate::component::dpath::Glob;
 use crate::component::extractor::eval_path;
 use crate::component::one_or_many::not_empty;
 use crate::component::requester::{RequestOption, RequestParts};
-use crate::component::unknown::Unknown;
 use crate::manifest::Raw;
 use crate::message::{Data, StreamSlice};
 use crate::template::{Config, Template, scope};
@@ -47,11 +46,11 @@ pub struct ParentStreamConfig {
     /// It has no effect on a stream without `incremental_sync`. Default: false.
     #[serde(default)]
     incremental_dependency: Option<bool>,
-    /// Not known yet.
+    /// Path of the first page of this stream inside of a parent's record, for APIs that embed it:
+    /// that page is not asked for. Only in a run without a state, with one parent router, JSON, and
+    /// a cursor without `step`. Unset: all pages are asked for.
     #[serde(default)]
-    #[schemars(skip)]
-    #[expect(dead_code, reason = "it only has to be refused")]
-    lazy_read_pointer: Option<Unknown>,
+    lazy_read_pointer: Option<Vec<Template<scope::ConfigOnly>>>,
 }
 
 impl SubstreamPartitionRouter {
@@ -96,6 +95,12 @@ impl ParentStreamConfig {
         self.incremental_dependency.unwrap_or(false)
     }
 
+    /// The path of the key in the parent's records.
+    #[must_use]
+    pub fn parent_key(&self) -> &Template<scope::ConfigOnly> {
+        &self.parent_key
+    }
+
     /// Name of the key in a partition.
     ///
     /// # Errors
@@ -133,6 +138,29 @@ impl ParentStreamConfig {
             cursor_slice: Map::new(),
             extra_fields: self.extra_fields_of(parent, config)?,
         }))
+    }
+
+    /// Whether the first page of the child stands in the parent's records.
+    #[must_use]
+    pub fn embeds_pages(&self) -> bool {
+        let pointer = self.lazy_read_pointer.as_ref();
+        pointer.is_some_and(|pointer| !pointer.is_empty())
+    }
+
+    /// The first page of the child in a parent's record; an empty list where it is not there.
+    ///
+    /// # Errors
+    /// When a template fails, or the path matches more than one value.
+    pub fn embedded_page(
+        &self,
+        parent: &Data,
+        config: &Config,
+    ) -> Result<Option<Value>, ComponentError> {
+        let Some(pointer) = self.lazy_read_pointer.as_ref().filter(|p| !p.is_empty()) else {
+            return Ok(None);
+        };
+        let page = value_at(parent, &Glob::new(&eval_path(pointer, config)?)?)?;
+        Ok(Some(page.unwrap_or_else(|| Value::Array(Vec::new()))))
     }
 
     fn extra_fields_of(
@@ -233,11 +261,20 @@ extra_fields: [[name], [owner, 'id']]
     }
 
     #[test]
-    fn lazy_reading_is_refused_where_it_stands() {
-        let lazy = format!("{YAML}lazy_read_pointer: [items]\n");
-        let mistakes_found = mistakes::<ParentStreamConfig>(&lazy);
-        assert_eq!(mistakes_found.len(), 1, "{mistakes_found:?}");
-        let empty = format!("{YAML}lazy_read_pointer: []\n");
-        assert!(mistakes::<ParentStreamConfig>(&empty).is_empty());
+    fn the_first_page_of_a_child_is_found_by_its_pointer() {
+        let config = Config::new(json!({"in": "items"}), Arc::new(Clock::system()));
+        let page = |more: &str, record: Value| {
+            let parent: ParentStreamConfig = from_yaml(&format!("{YAML}{more}"));
+            parent
+                .embedded_page(&Data::from_value(record), &config)
+                .unwrap()
+        };
+        let pointer = "lazy_read_pointer: ['{{ config.in }}', page]\n";
+        assert_eq!(
+            page(pointer, json!({"items": {"page": {"data": []}}})),
+            Some(json!({"data": []}))
+        );
+        assert_eq!(page(pointer, json!({"items": null})), Some(json!([])));
+        assert_eq!(page("lazy_read_pointer: []\n", json!({})), None);
     }
 }

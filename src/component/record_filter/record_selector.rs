@@ -12,6 +12,7 @@ use crate::component::cursor::Synced;
 use crate::component::decoder::Page;
 use crate::component::extractor::{Extracting, Extractor, Fetch};
 use crate::component::transformation::{Around, Transformation, not_an_object};
+use crate::manifest::Place;
 use crate::message::{Data, StreamSlice};
 use crate::template::{self, Config};
 
@@ -125,6 +126,13 @@ impl RecordSelector {
     #[must_use]
     pub fn filters(&self) -> bool {
         self.record_filter.is_some()
+    }
+
+    /// Where the condition of the record filter stands.
+    #[must_use]
+    pub fn filter_at(&self) -> Option<&Place> {
+        let Filter::RecordFilter(filter) = self.record_filter.as_ref()?;
+        filter.condition.as_ref()?.at()
     }
 
     /// Whether the stream's schema is needed to select.

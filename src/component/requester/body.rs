@@ -35,7 +35,7 @@ pub(super) fn set_body(
         BodyData::Text(text) => !text.is_empty(),
     });
     match data {
-        Some(_) if !object.is_empty() => Err(ComponentError::config(
+        Some(_) if !object.is_empty() => Err(ComponentError::system(
             "a request has either a JSON body or another one, not both",
         )),
         Some(BodyData::Form(form)) => {

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{HttpRequester, RequestParts};
 use crate::component::ComponentError;
-use crate::component::authenticator::Session;
+use crate::component::authenticator::{Authenticate, Authenticator, Session};
 use crate::component::backoff::Tries;
-use crate::component::error_handler::{Action, Outcome, Verdict};
+use crate::component::error_handler::{Action, ErrorHandler, Outcome, Verdict};
 use crate::http::{Request, Response};
 use crate::message::{FailureType, StreamSlice};
 
@@ -24,34 +24,54 @@ impl HttpRequester {
         extra: &RequestParts,
         session: &dyn Session,
     ) -> Result<Option<Response>, ComponentError> {
-        let (handler, config) = (self.error_handler(), session.config());
         let slice = Arc::new(StreamSlice::default());
-        let mut tries = Tries::default();
-        loop {
-            let request = self.request(&slice, token, extra.clone(), session)?;
-            let outcome = session.send_within_budget(&request)?;
-            tries.sent += 1;
-            let verdict = handler.judge(&request.url, outcome.as_ref(), config)?;
-            match verdict.action {
-                Action::Success => return Ok(outcome.ok()),
-                Action::Ignore => return Ok(None),
-                Action::Retry | Action::RateLimited => {}
-                Action::RefreshTokenThenRetry => {
-                    if let Some(authenticator) = self.authenticator() {
-                        authenticator.get().refused(&request, session)?;
-                    }
-                }
-                _ => return Err(failure(&request, outcome.as_ref(), verdict, session)),
-            }
-            let Some(wait) = tries.next_wait(handler, outcome.as_ref(), &verdict, config)? else {
-                let mut error = failure(&request, outcome.as_ref(), verdict, session);
-                error.message = format!("gave up after {} attempts: {}", tries.sent, error.message);
-                return Err(error);
-            };
-            session
-                .pause(wait)
-                .map_err(|stopped| ComponentError::system(stopped.to_string()))?;
+        let mut request = || self.request(&slice, token, extra.clone(), session);
+        let authenticator = self.authenticator().map(Authenticator::get);
+        persist(&mut request, self.error_handler(), authenticator, session)
+    }
+}
+
+/// Sends what `request` makes, again and again as the handler says. None when the handler ignores
+/// the response.
+///
+/// # Errors
+/// As [`HttpRequester::fetch`].
+pub(in crate::component) fn persist(
+    request: &mut dyn FnMut() -> Result<Request, ComponentError>,
+    handler: &dyn ErrorHandler,
+    authenticator: Option<&dyn Authenticate>,
+    session: &dyn Session,
+) -> Result<Option<Response>, ComponentError> {
+    let config = session.config();
+    let mut tries = Tries::default();
+    let mut was_renewed = false;
+    loop {
+        let request = request()?;
+        let outcome = session.send_within_budget(&request)?;
+        tries.sent += 1;
+        if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
+            authenticator.answered(&request, response, session)?;
         }
+        let verdict = handler.judge(&request.url, outcome.as_ref(), config)?;
+        match verdict.action {
+            Action::Success => return Ok(outcome.ok()),
+            Action::Ignore => return Ok(None),
+            Action::Retry | Action::RateLimited => {}
+            Action::RefreshTokenThenRetry if !was_renewed => {
+                if let Some(authenticator) = authenticator {
+                    was_renewed = authenticator.refused(&request, session)?;
+                }
+            }
+            _ => return Err(failure(&request, outcome.as_ref(), verdict, session)),
+        }
+        let Some(wait) = tries.next_wait(handler, outcome.as_ref(), &verdict, config)? else {
+            let mut error = failure(&request, outcome.as_ref(), verdict, session);
+            error.message = format!("gave up after {} attempts: {}", tries.sent, error.message);
+            return Err(error);
+        };
+        session
+            .pause(wait)
+            .map_err(|stopped| ComponentError::system(stopped.to_string()))?;
     }
 }
 
@@ -70,9 +90,7 @@ fn failure(
         .map(|message| format!(": {message}"))
         .unwrap_or_default();
     let message = format!("{} {}: {answer}{said}", request.method, request.url);
-    ComponentError {
-        message: session.secrets().mask(&message),
-        failure_type: verdict.failure_type.unwrap_or(FailureType::SystemError),
-        at: verdict.at,
-    }
+    let message = session.secrets().mask(&message);
+    let failure_type = verdict.failure_type.unwrap_or(FailureType::SystemError);
+    ComponentError::new(failure_type, message).or_at(verdict.at.as_ref())
 }

@@ -1,6 +1,7 @@
 //! `HttpRequester`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,14 +9,16 @@ use serde_json::{Map, Value, json};
 
 use super::body::set_body;
 use super::input::{Evaluated, Fields};
-use super::method::{HttpMethod, Timeouts, positive};
+use super::method::{HttpMethod, positive};
 use super::parameters::Parameters;
 use super::query_properties::{PropertiesFromEndpoint, PropertiesParameter, QueryProperties};
 use super::{BodyData, RequestBody, RequestParts};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session};
 use crate::component::error_handler::{ErrorHandler, Handler, default_handler};
-use crate::http::{Headers, Request, url};
+use crate::component::placed::Placed;
+use crate::http::{Headers, Request, Timeouts, url};
+use crate::manifest::Place;
 use crate::message::StreamSlice;
 use crate::template::{self, JsonTemplate, Literal, PyType, Template, scope};
 
@@ -37,7 +40,7 @@ pub struct HttpRequester {
     #[serde(default)]
     http_method: HttpMethod,
     /// How requests prove who sends them. Default: not at all.
-    authenticator: Option<Authenticator>,
+    authenticator: Option<Placed<Authenticator>>,
     /// What to do with errors. Default: try again what may get better, see `DefaultErrorHandler`.
     error_handler: Option<Handler>,
     /// Query parameters: a mapping, or a template for one. A list gives a parameter for each item.
@@ -98,9 +101,7 @@ impl HttpRequester {
         let mut parts = self.own_parts(&scope, slice)?;
         let base = self.base(&scope)?;
         if let Some(authenticator) = &self.authenticator {
-            authenticator
-                .get()
-                .authorize_below(&base, &mut parts, session)?;
+            (authenticator.value.get()).authorize_below(&base, &mut parts, session)?;
         }
         parts.merge(extra)?;
         let url = self.url(base, &scope, parts.path.as_deref())?;
@@ -109,12 +110,16 @@ impl HttpRequester {
             url: self.with_params(&url, parts.params)?,
             headers: Headers::default(),
             body: Vec::new(),
+            timeouts: self.timeouts(),
         };
         for (name, value) in parts.headers {
             let value = Literal::from_json(&value).to_python_str();
             request.headers.set(&name, value);
         }
         set_body(&mut request, parts.body_data, parts.body_json)?;
+        if let Some(authenticator) = &self.authenticator {
+            authenticator.value.get().sign(&mut request, session)?;
+        }
         Ok(request)
     }
 
@@ -130,7 +135,27 @@ impl HttpRequester {
     /// How requests prove who sends them, when they do.
     #[must_use]
     pub fn authenticator(&self) -> Option<&Authenticator> {
-        self.authenticator.as_ref()
+        self.authenticator.as_ref().map(|placed| &placed.value)
+    }
+
+    /// Where the authenticator stands.
+    #[must_use]
+    pub fn authenticator_at(&self) -> Option<&Place> {
+        self.authenticator.as_ref()?.at.as_ref()
+    }
+
+    /// Where the path stands, or the URL that holds it.
+    #[must_use]
+    pub fn path_at(&self) -> Option<&Place> {
+        let template = self.path.as_ref().or(self.url.as_ref());
+        template.or(self.url_base.as_ref())?.at()
+    }
+
+    /// Where the host stands.
+    #[must_use]
+    pub fn host_at(&self) -> Option<&Place> {
+        let template = self.url_base.as_ref().or(self.url.as_ref());
+        template.or(self.path.as_ref())?.at()
     }
 
     /// The properties that requests ask for by name, when they do.
@@ -155,11 +180,11 @@ impl HttpRequester {
     }
 
     /// The manifest's time-outs.
-    #[must_use]
-    pub fn timeouts(&self) -> Timeouts {
+    fn timeouts(&self) -> Timeouts {
+        let span = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         Timeouts {
-            connect: self.connect_timeout_in_seconds,
-            read: self.read_timeout_in_seconds,
+            connect: self.connect_timeout_in_seconds.map(span),
+            read: self.read_timeout_in_seconds.map(span),
         }
     }
 
@@ -180,7 +205,7 @@ impl HttpRequester {
                 Evaluated::Mapping(headers) => headers,
                 Evaluated::Other => Map::new(),
                 Evaluated::Text(text) => {
-                    return Err(ComponentError::config(format!(
+                    return Err(ComponentError::system(format!(
                         "expected a mapping in `request_headers`, found `{text}`"
                     )));
                 }
@@ -212,7 +237,7 @@ impl HttpRequester {
             parts.body_json = match object.eval(scope)? {
                 Value::Object(object) => object,
                 Value::String(text) => {
-                    return Err(ComponentError::config(format!(
+                    return Err(ComponentError::system(format!(
                         "expected an object as the JSON body, found `{text}`"
                     )));
                 }
@@ -255,7 +280,7 @@ impl HttpRequester {
         mut params: Map<String, Value>,
     ) -> Result<String, ComponentError> {
         if let Some((name, _)) = params.iter().find(|(_, value)| value.is_object()) {
-            return Err(ComponentError::config(format!(
+            return Err(ComponentError::system(format!(
                 "the request parameter `{name}` is an object: expected a text or a list"
             )));
         }
@@ -263,7 +288,7 @@ impl HttpRequester {
         url::prepare(url, url::flatten(&params)).map_err(|error| {
             let template = self.url.as_ref().or(self.url_base.as_ref());
             let place = template.or(self.path.as_ref()).and_then(Template::at);
-            ComponentError::config(format!("cannot send a request: {error}")).or_at(place)
+            ComponentError::system(format!("cannot send a request: {error}")).or_at(place)
         })
     }
 }

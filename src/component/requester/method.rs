@@ -1,4 +1,4 @@
-//! How a request is sent: its method and its time-outs.
+//! How a request is sent: its method, and checked time-outs.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -25,15 +25,6 @@ impl HttpMethod {
     }
 }
 
-/// Time-outs that a manifest sets, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Timeouts {
-    /// For making a connection.
-    pub connect: Option<f64>,
-    /// For which the server may send nothing.
-    pub read: Option<f64>,
-}
-
 /// Reads a number of seconds, which must be more than 0.
 pub(super) fn positive<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -47,14 +38,19 @@ pub(super) fn positive<'de, D: Deserializer<'de>>(
 
 #[cfg(test)]
 mod tests {
+    use crate::component::authenticator::testing::TestSession;
     use crate::component::requester::HttpRequester;
     use crate::component::testing::{from_yaml, mistakes};
 
     #[test]
     fn time_outs_are_more_than_nothing() {
         let yaml = "{url: 'https://a.example', connect_timeout_in_seconds: 1.5}";
-        let timeouts = from_yaml::<HttpRequester>(yaml).timeouts();
-        assert_eq!((timeouts.connect, timeouts.read), (Some(1.5), None));
+        let session = TestSession::new(serde_json::json!({}), Vec::new());
+        let requester: HttpRequester = from_yaml(yaml);
+        let (slice, parts) = (Default::default(), Default::default());
+        let request = requester.request(&slice, None, parts, &session).unwrap();
+        let connect = request.timeouts.connect.map(|time| time.as_millis());
+        assert_eq!((connect, request.timeouts.read), (Some(1500), None));
         let errors = mistakes::<HttpRequester>(&yaml.replace("1.5", "0")).join("\n");
         assert!(errors.contains("expected more than 0 seconds"), "{errors}");
     }

@@ -15,7 +15,7 @@ mod request_body;
 mod request_option;
 
 pub use http_requester::HttpRequester;
-pub use method::{HttpMethod, Timeouts};
+pub use method::HttpMethod;
 pub use parts::{BodyData, RequestParts};
 pub use query_properties::{
     GroupByKeyMergeStrategy, JsonSchemaPropertySelector, PropertiesFromEndpoint, PropertyChunking,
@@ -28,6 +28,7 @@ pub use request_body::{
 pub use request_option::{InjectInto, RequestOption, RequestPath};
 
 pub(super) use body::{compact_json, send_form};
+pub(super) use fetch::persist;
 pub(super) use input::{Evaluated, Fields};
 
 use schemars::JsonSchema;

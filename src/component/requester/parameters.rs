@@ -74,6 +74,7 @@ impl<'de> Deserialize<'de> for Parameters {
                     via: entry.node.via.clone(),
                     node: entry.node.clone(),
                     parameters: Arc::clone(&here.parameters),
+                    path: here.path.clone(),
                 };
                 let PropertiesParameter::QueryProperties(found) = there.decode()?;
                 properties = Some((name.to_string(), found));

@@ -62,7 +62,7 @@ impl RequestParts {
 }
 
 fn text_is_alone() -> ComponentError {
-    ComponentError::config("a plain text body cannot be combined with another body")
+    ComponentError::system("a plain text body cannot be combined with another body")
 }
 
 fn merge_data(
@@ -118,7 +118,7 @@ fn merge_nested(
 }
 
 fn collision(what: &str, key: &str) -> ComponentError {
-    ComponentError::config(format!("the {what} `{key}` is set twice"))
+    ComponentError::system(format!("the {what} `{key}` is set twice"))
 }
 
 #[cfg(test)]

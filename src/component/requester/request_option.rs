@@ -17,6 +17,7 @@ use crate::template::{Config, Template, scope};
 #[schemars(transparent)]
 pub struct RequestOption(Placed<Option_>);
 
+/// Says where in a request a value goes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "RequestOption")]
 struct Option_ {

@@ -1,5 +1,6 @@
 //! `AsyncRetriever`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -9,7 +10,11 @@ use serde_json::{Map, Value};
 use super::SimpleRetriever;
 use crate::component::ComponentError;
 use crate::component::decoder::{Decoder, Page};
-use crate::component::extractor::{Extracting, Extractor};
+use crate::component::error_handler::Action;
+use crate::component::extractor::{
+    CombinedExtractor, DpathExtractor, Extracting, Extractor, JsonPathExtractor,
+    ResponseToFileExtractor,
+};
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
 use crate::component::partition_router::PartitionRouter;
@@ -73,6 +78,33 @@ pub struct AsyncJobStatusMap {
     skipped: Option<Vec<String>>,
 }
 
+/// Where the records are in a download.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(tag = "type")]
+#[expect(clippy::enum_variant_names, reason = "names of the language")]
+enum DownloadExtractor {
+    /// At a path of keys.
+    DpathExtractor(DpathExtractor),
+    /// Found by several extractors.
+    CombinedExtractor(CombinedExtractor),
+    /// Found by a JSONPath.
+    JsonPathExtractor(JsonPathExtractor),
+    /// In a CSV file; no decoder reads it.
+    ResponseToFileExtractor(ResponseToFileExtractor),
+}
+
+impl DownloadExtractor {
+    /// How records are found in a page, and the file that the page is made of, if it is one.
+    fn split(self) -> (Extractor, Option<ResponseToFileExtractor>) {
+        match self {
+            Self::DpathExtractor(extractor) => (Extractor::DpathExtractor(extractor), None),
+            Self::CombinedExtractor(extractor) => (Extractor::CombinedExtractor(extractor), None),
+            Self::JsonPathExtractor(extractor) => (Extractor::JsonPathExtractor(extractor), None),
+            Self::ResponseToFileExtractor(file) => (Extractor::default(), Some(file)),
+        }
+    }
+}
+
 /// What a job has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
@@ -104,7 +136,7 @@ struct Written {
     download_target_extractor: Option<Extractor>,
     /// Where the records are in a download. Unset: the body is the record, or a list of them.
     #[serde(default)]
-    download_extractor: Option<Extractor>,
+    download_extractor: Option<DownloadExtractor>,
     /// Creates a job.
     creation_requester: Requester,
     /// Asks how a job stands.
@@ -144,11 +176,13 @@ struct Written {
 
 impl From<Written> for AsyncRetriever {
     fn from(written: Written) -> Self {
-        let extractor = written.download_extractor.unwrap_or_default();
+        let extractor = written.download_extractor.map(DownloadExtractor::split);
+        let (extractor, file) = extractor.unwrap_or_default();
         Self {
             download: SimpleRetriever::of_download(
                 written.download_requester,
                 written.download_decoder,
+                file,
                 written.record_selector.with_extractor(extractor),
                 written.download_paginator,
                 written.partition_router,
@@ -171,6 +205,39 @@ impl From<Written> for AsyncRetriever {
 }
 
 impl AsyncRetriever {
+    /// Checks what only the whole retriever can tell.
+    ///
+    /// # Errors
+    /// When its parts do not go together.
+    pub fn check(&self) -> Result<(), ComponentError> {
+        let parts = &self.parts;
+        parts.status_mapping.check()?;
+        if parts.download_target_requester.is_some() && parts.download_target_extractor.is_none() {
+            return Err(ComponentError::config(
+                "a `download_target_requester` needs a `download_target_extractor`",
+            ));
+        }
+        let requesters = [
+            Some(&parts.creation_requester),
+            Some(&parts.polling_requester),
+            Some(self.download.requester()),
+            parts.download_target_requester.as_ref(),
+            parts.abort_requester.as_ref(),
+            parts.delete_requester.as_ref(),
+        ];
+        for requester in requesters.into_iter().flatten() {
+            for action in [Action::ReducePageSize, Action::SplitRequestWindow] {
+                if requester.get().error_handler().uses(action) {
+                    return Err(ComponentError::config(format!(
+                        "the action `{}` does not go with an `AsyncRetriever`",
+                        action.as_str()
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// How the results of a job are downloaded, and which records they hold.
     #[must_use]
     pub fn download(&self) -> &SimpleRetriever {
@@ -291,17 +358,34 @@ impl AsyncRetriever {
 }
 
 impl AsyncJobStatusMap {
-    fn get(&self, status: &str) -> Option<JobStatus> {
-        let none = Vec::new();
-        let groups = [
+    fn groups(&self) -> [(&[String], JobStatus); 5] {
+        [
             (&self.running, JobStatus::Running),
             (&self.completed, JobStatus::Completed),
             (&self.failed, JobStatus::Failed),
             (&self.timeout, JobStatus::TimedOut),
-            (self.skipped.as_ref().unwrap_or(&none), JobStatus::Skipped),
-        ];
-        let has = |texts: &Vec<String>| texts.iter().any(|text| text == status);
-        groups
+            (
+                self.skipped.as_deref().unwrap_or_default(),
+                JobStatus::Skipped,
+            ),
+        ]
+    }
+
+    /// Each status of the API means one thing.
+    fn check(&self) -> Result<(), ComponentError> {
+        let mut seen = HashSet::new();
+        let all = self.groups().into_iter().flat_map(|(texts, _)| texts);
+        match all.into_iter().find(|text| !seen.insert(text.as_str())) {
+            Some(twice) => Err(ComponentError::config(format!(
+                "`status_mapping` has the status `{twice}` twice"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn get(&self, status: &str) -> Option<JobStatus> {
+        let has = |texts: &[String]| texts.iter().any(|text| text == status);
+        self.groups()
             .into_iter()
             .find(|(texts, _)| has(texts))
             .map(|(_, status)| status)
@@ -367,6 +451,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::component::fragment::from_yaml;
     use crate::http::Headers;
+    use crate::message::Text;
 
     const YAML: &str = "
 status_mapping: {running: [run], completed: [done], failed: ['3'], timeout: [late]}
@@ -401,6 +486,44 @@ polling_job_timeout: '{{ config.minutes }}'
         assert_eq!(status(json!(3)).unwrap(), JobStatus::Failed);
         assert!(status(json!("new")).unwrap_err().message.contains("`new`"));
         assert!(status(json!({})).unwrap_err().message.contains("`None`"));
+    }
+
+    #[test]
+    fn a_retriever_whose_parts_do_not_go_together_is_refused() {
+        let told = |more: &str, from: &str, to: &str| {
+            let retriever: AsyncRetriever = from_yaml(&format!("{}{more}", YAML.replace(from, to)));
+            retriever.check().map_err(|error| error.message)
+        };
+        assert_eq!(told("", "", ""), Ok(()));
+        let twice = told("", "failed: ['3']", "failed: [run]").unwrap_err();
+        assert!(twice.contains("`run` twice"), "{twice}");
+        let requester = "{type: HttpRequester, url: 'https://a.example'}";
+        let more = format!("download_target_requester: {requester}\n");
+        let missing = told(&more, "download_target_extractor", "another");
+        assert!(missing.unwrap_err().contains("`download_target_extractor`"));
+        let handler = "{type: HttpRequester, url: 'https://a.example', error_handler: \
+            {type: DefaultErrorHandler, response_filters: \
+            [{type: HttpResponseFilter, http_codes: [413], action: SPLIT_REQUEST_WINDOW}]}}";
+        let action = told(&format!("abort_requester: {handler}\n"), "", "");
+        assert!(action.unwrap_err().contains("`SPLIT_REQUEST_WINDOW`"));
+    }
+
+    #[test]
+    fn a_download_may_be_a_file() {
+        let retriever: AsyncRetriever = from_yaml(&format!(
+            "{YAML}download_extractor: {{type: ResponseToFileExtractor}}\n"
+        ));
+        let page = retriever.download().decode(b"id,at\n1,\n2,x\n".to_vec());
+        let values: Vec<Value> = page.documents().iter().map(Text::value).collect();
+        assert_eq!(
+            values,
+            [
+                json!({"id": "1", "at": null}),
+                json!({"id": "2", "at": "x"})
+            ]
+        );
+        let broken = retriever.download().decode(b"id\n1,2\n".to_vec()).broken;
+        assert!(broken.unwrap().contains("line 2"));
     }
 
     #[test]

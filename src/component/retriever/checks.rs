@@ -12,12 +12,22 @@ use crate::component::paginator::Paginator;
 use crate::template::Config;
 
 impl SimpleRetriever {
-    /// Checks what only the whole retriever, its cursor, or the configuration can tell.
+    /// Checks what only the whole retriever, its cursor, or the configuration can tell; `is_lazy` when
+    /// the first pages stand in the records of parents.
     ///
     /// # Errors
     /// When its parts do not go together.
-    pub fn check(&self, cursor: Option<&Cursor>, config: &Config) -> Result<(), ComponentError> {
+    pub fn check(
+        &self,
+        cursor: Option<&Cursor>,
+        is_lazy: bool,
+        config: &Config,
+    ) -> Result<(), ComponentError> {
+        if let Some(authenticator) = self.requester().get().authenticator() {
+            authenticator.get().check(config)?;
+        }
         self.check_extractor()?;
+        self.check_lazy(cursor, is_lazy)?;
         if let Some(paginator) = &self.paginator {
             paginator.get().check(config)?;
         }
@@ -50,6 +60,33 @@ impl SimpleRetriever {
             ));
         }
         Ok(())
+    }
+
+    fn check_lazy(&self, cursor: Option<&Cursor>, is_lazy: bool) -> Result<(), ComponentError> {
+        let mistake = |what: &str| {
+            Err(ComponentError::config(format!(
+                "`lazy_read_pointer` does not go with {what}"
+            )))
+        };
+        if !self.reads_lazily() {
+            return Ok(());
+        }
+        if self.page_size_reduction.is_some() || self.uses(Action::ReducePageSize) {
+            return mistake("`page_size_reduction`: the first page is there already");
+        }
+        if self.request_window_splitting.is_some() || self.uses(Action::SplitRequestWindow) {
+            return mistake("`request_window_splitting`: the first page is there already");
+        }
+        if !is_lazy {
+            return Ok(());
+        }
+        if cursor.is_some_and(|cursor| !cursor.has_one_window()) {
+            return mistake("a cursor of several windows: remove its `step`");
+        }
+        match &self.decoder {
+            None | Some(Decoder::JsonDecoder(_)) => Ok(()),
+            Some(_) => mistake("a decoder other than `JsonDecoder`"),
+        }
     }
 
     fn check_reset(&self) -> Result<(), ComponentError> {
@@ -135,7 +172,7 @@ record_selector: {{type: RecordSelector, extractor: {{type: DpathExtractor, fiel
             ))
         });
         let config = Config::new(json!({}), Arc::new(Clock::system()));
-        let checked = retriever.check(cursor.as_ref(), &config);
+        let checked = retriever.check(cursor.as_ref(), true, &config);
         checked.map_err(|error| error.message)
     }
 
@@ -155,6 +192,32 @@ record_selector: {{type: RecordSelector, extractor: {{type: DpathExtractor, fiel
         ] {
             let error = checked(&requester(action), None).unwrap_err();
             assert!(error.contains(needed), "{error}");
+        }
+    }
+
+    #[test]
+    fn pages_inside_of_parents_are_whole_and_json() {
+        let lazy = |more: &str| {
+            format!(
+                "requester: {{type: HttpRequester, url: 'https://a.example'}}
+partition_router: {{type: SubstreamPartitionRouter, parent_stream_configs: [
+  {{type: ParentStreamConfig, parent_key: id, partition_field: id, lazy_read_pointer: [items],
+   stream: {{type: DeclarativeStream, name: parents}}}}]}}
+{more}"
+            )
+        };
+        assert_eq!(checked(&lazy(""), Some("")), Ok(()));
+        for (more, cursor, told) in [
+            ("", "step: P1D, cursor_granularity: P1D", "several windows"),
+            ("decoder: {type: JsonlDecoder}", "", "`JsonDecoder`"),
+            (
+                "page_size_reduction: {type: PageSizeReduction}",
+                "",
+                "`page_size_reduction`",
+            ),
+        ] {
+            let error = checked(&lazy(more), Some(cursor)).unwrap_err();
+            assert!(error.contains(told), "{error}");
         }
     }
 

@@ -10,9 +10,12 @@ use super::{PageSizeReduction, PaginationReset, RequestWindowSplitting};
 use crate::component::ComponentError;
 use crate::component::cursor::Cursor;
 use crate::component::decoder::{Decoder, Page};
+use crate::component::extractor::ResponseToFileExtractor;
 use crate::component::one_or_many::OneOrMany;
 use crate::component::paginator::Paginator;
-use crate::component::partition_router::{PartitionRouter, overlay, share_of_all};
+use crate::component::partition_router::{
+    ParentStreamConfig, PartitionRouter, overlay, share_of_all,
+};
 use crate::component::record_filter::RecordSelector;
 use crate::component::requester::{RequestParts, Requester};
 use crate::message::StreamSlice;
@@ -52,6 +55,9 @@ pub struct SimpleRetriever {
     /// Whether the partition is put into no request: a job is made for it.
     #[serde(skip)]
     is_download: bool,
+    /// The file that a download is.
+    #[serde(skip)]
+    file: Option<ResponseToFileExtractor>,
 }
 
 impl SimpleRetriever {
@@ -59,6 +65,7 @@ impl SimpleRetriever {
     pub(super) fn of_download(
         requester: Requester,
         decoder: Option<Decoder>,
+        file: Option<ResponseToFileExtractor>,
         record_selector: RecordSelector,
         paginator: Option<Paginator>,
         partition_router: Option<OneOrMany<PartitionRouter>>,
@@ -74,6 +81,7 @@ impl SimpleRetriever {
             page_size_reduction: None,
             request_window_splitting: None,
             is_download: true,
+            file,
         }
     }
 
@@ -119,6 +127,27 @@ impl SimpleRetriever {
     #[must_use]
     pub fn request_window_splitting(&self) -> Option<&RequestWindowSplitting> {
         self.request_window_splitting.as_ref()
+    }
+
+    /// Whether the first page of each partition stands in the record of its parent: in a run without
+    /// a state, with one router.
+    ///
+    /// As airbyte-cdk 7.39.1, `LazySimpleRetriever`.
+    #[must_use]
+    pub fn reads_lazily(&self) -> bool {
+        match &self.partition_router {
+            Some(OneOrMany::One(PartitionRouter::SubstreamPartitionRouter(router))) => router
+                .parents()
+                .iter()
+                .any(ParentStreamConfig::embeds_pages),
+            _ => false,
+        }
+    }
+
+    /// Whether the partitions are all combinations of those of a list of routers, be it of one.
+    #[must_use]
+    pub fn is_product(&self) -> bool {
+        matches!(self.partition_router, Some(OneOrMany::Many(_)))
     }
 
     /// Whether the states of parents are kept in that of the stream: not where several routers are a
@@ -170,6 +199,9 @@ impl SimpleRetriever {
     /// Reads the body of a response.
     #[must_use]
     pub fn decode(&self, body: Vec<u8>) -> Page {
+        if let Some(file) = &self.file {
+            return file.page(body);
+        }
         let depth = self.record_selector.depth();
         match &self.decoder {
             Some(decoder) => decoder.decode(body, depth),

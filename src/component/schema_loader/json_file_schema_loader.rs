@@ -1,5 +1,7 @@
 //! `JsonFileSchemaLoader`.
 
+use std::io;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -39,7 +41,8 @@ impl JsonFileSchemaLoader {
 
 /// The schema at the place where a stream's file is looked for when no place is named.
 pub(super) fn load_default(with: &Loading<'_>) -> Result<Value, ComponentError> {
-    load(&format!("./schemas/{}.json", with.stream), with)
+    let path = format!("schemas/{}.json", with.stream);
+    parse(&path, (with.read)(&path), with)
 }
 
 fn load(path: &str, with: &Loading<'_>) -> Result<Value, ComponentError> {
@@ -50,6 +53,14 @@ fn load(path: &str, with: &Loading<'_>) -> Result<Value, ComponentError> {
         Some(inner) => (with.read)(inner).map_err(|_| error),
         None => Err(error),
     });
+    parse(path, bytes, with)
+}
+
+fn parse(
+    path: &str,
+    bytes: io::Result<Vec<u8>>,
+    with: &Loading<'_>,
+) -> Result<Value, ComponentError> {
     let bytes = bytes
         .map_err(|error| ComponentError::config(format!("cannot read schema `{path}`: {error}")))?;
     let schema: Value = serde_json::from_slice(&bytes)

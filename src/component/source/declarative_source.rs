@@ -1,11 +1,15 @@
 //! `DeclarativeSource`.
 
+use std::collections::{BTreeSet, HashMap};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, ConcurrencyLevel, Spec};
+use super::stream_group::ancestors;
+use super::{Check, ConcurrencyLevel, Spec, StreamGroup};
 use crate::component::api_budget::ApiBudget;
-use crate::manifest::{self, Error, Node, Place, Raw};
+use crate::component::custom;
+use crate::manifest::{self, Error, Manifest, Node, Raw};
 use crate::template::{Config, Template, scope};
 
 /// The manifest of a source of data.
@@ -30,7 +34,7 @@ pub struct DeclarativeSource {
     /// How many requests the API allows.
     #[serde(default)]
     api_budget: Option<Raw>,
-    /// Not known to this version: streams of a group may be read at the same time.
+    /// Streams that are not read at the same time, in groups by name.
     #[serde(default)]
     stream_groups: Option<Raw>,
     /// How many jobs of an `AsyncRetriever` run at the same time, over all streams. Default: 1.
@@ -50,18 +54,16 @@ pub struct DeclarativeSource {
     pub description: Option<Raw>,
 }
 
-/// A part of the manifest that this version passes over: the streams are read without it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ignored {
-    /// What is passed over, and what that means.
-    pub message: String,
-    /// Where it stands.
-    pub at: Place,
-    /// The streams that it hits; none means all.
-    pub streams: Vec<String>,
-}
-
 impl DeclarativeSource {
+    /// The source of a manifest, with the components that this program offers by the name of a
+    /// class.
+    ///
+    /// # Errors
+    /// All mistakes outside of its parts, which are decoded one by one.
+    pub fn of(manifest: &Manifest) -> Result<Self, Vec<Error>> {
+        manifest::decode(&custom::written_out(manifest.root()))
+    }
+
     /// Version of the language that the manifest was written for.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -124,33 +126,36 @@ impl DeclarativeSource {
         count.unwrap_or(1).max(1)
     }
 
-    /// What this version passes over.
-    #[must_use]
-    pub fn ignored(&self) -> Vec<Ignored> {
-        let mut ignored = Vec::new();
-        let groups = self.stream_groups.as_ref().and_then(|raw| raw.0.as_map());
-        for (name, entry) in groups.into_iter().flatten() {
-            ignored.push(Ignored {
-                message: format!(
-                    "`stream_groups` are not known to this version: the streams of `{name}` may \
-                     be read at the same time"
-                ),
-                at: entry.key_at.clone(),
-                streams: members(&entry.node),
-            });
+    /// Names of the streams of each group that is not read at the same time.
+    ///
+    /// # Errors
+    /// All mistakes in it; one is a group that has a stream and a parent of it.
+    pub fn groups(&self) -> Result<Vec<BTreeSet<String>>, Vec<Error>> {
+        let Some(Raw(node)) = &self.stream_groups else {
+            return Ok(Vec::new());
+        };
+        let groups: HashMap<String, StreamGroup> = manifest::decode(node)?;
+        let groups: Vec<_> = groups.values().map(StreamGroup::names).collect();
+        let mut mistakes = Vec::new();
+        for stream in self.streams() {
+            let name = stream.get("name").and_then(Node::as_str);
+            let name = name.unwrap_or_default();
+            let above = ancestors(stream);
+            for group in groups.iter().filter(|group| group.contains(name)) {
+                for parent in group.intersection(&above) {
+                    let message = format!(
+                        "`{name}` and its parent `{parent}` are in one group of `stream_groups`"
+                    );
+                    mistakes.push(Error::new(message, &node.at));
+                }
+            }
         }
-        ignored
+        if mistakes.is_empty() {
+            Ok(groups)
+        } else {
+            Err(mistakes)
+        }
     }
-}
-
-/// Names of the streams of a group.
-fn members(group: &Node) -> Vec<String> {
-    let streams = group.get("streams").and_then(Node::as_seq);
-    let names = streams.into_iter().flatten().filter_map(|stream| {
-        let name = stream.get("name").unwrap_or(stream);
-        name.as_str().map(str::to_owned)
-    });
-    names.collect()
 }
 
 #[cfg(test)]
@@ -172,15 +177,26 @@ streams:
 dynamic_streams:
   - {type: DynamicDeclarativeStream, name: c}
 api_budget: {type: HTTPAPIBudget, policies: []}
-stream_groups: {g: {streams: [a, {name: b}]}}
+stream_groups: {g: {streams: [{name: a}, {name: b}], action: {type: BlockSimultaneousSyncsAction}}}
 ";
 
     #[test]
-    fn what_is_passed_over_is_told() {
+    fn groups_are_sets_of_names() {
         let source: DeclarativeSource = from_yaml(YAML);
-        let ignored = source.ignored();
-        assert_eq!(ignored.len(), 1);
-        assert_eq!(ignored[0].streams, ["a", "b"]);
+        let groups = source.groups().unwrap();
+        assert_eq!(groups, [BTreeSet::from(["a".to_owned(), "b".to_owned()])]);
+    }
+
+    #[test]
+    fn a_group_does_not_hold_a_stream_and_its_parent() {
+        let child = "{type: DeclarativeStream, name: a, retriever: {partition_router: \
+            [{type: SubstreamPartitionRouter, parent_stream_configs: \
+            [{type: ParentStreamConfig, stream: {name: b}}]}]}}";
+        let yaml = YAML.replace("{type: DeclarativeStream, name: a}", child);
+        let source: DeclarativeSource = from_yaml(&yaml);
+        let mistakes = source.groups().unwrap_err();
+        assert_eq!(mistakes.len(), 1);
+        assert!(mistakes[0].message.contains("`a` and its parent `b`"));
     }
 
     #[test]

@@ -7,8 +7,10 @@ mod check;
 mod concurrency_level;
 mod declarative_source;
 mod spec;
+mod stream_group;
 
 pub use check::{Check, CheckDynamicStream, CheckStream, DynamicStreamCheckConfig};
 pub use concurrency_level::ConcurrencyLevel;
-pub use declarative_source::{DeclarativeSource, Ignored};
+pub use declarative_source::DeclarativeSource;
 pub use spec::{AuthFlow, Spec};
+pub use stream_group::StreamGroup;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::PrimaryKey;
+use super::{FileUploader, PrimaryKey};
 use crate::component::ComponentError;
 use crate::component::cursor::{Cursor, Given, Migrating, Split, StateMigration, StreamCursor};
 use crate::component::one_or_many::OneOrMany;
@@ -14,7 +14,6 @@ use crate::component::schema_loader::{
     FirstRecord, Loading, ReadFile, SchemaLoader, load_all, load_default,
 };
 use crate::component::transformation::Transformation;
-use crate::component::unknown::Unknown;
 use crate::message::{CatalogStream, SyncMode};
 use crate::template::Config;
 
@@ -44,11 +43,9 @@ pub struct DeclarativeStream {
     /// Changes to an input state of an older form, one after the other.
     #[serde(default)]
     state_migrations: Option<Vec<StateMigration>>,
-    /// Not known yet.
+    /// Fetches a file for each record. Unset: records have no files.
     #[serde(default)]
-    #[schemars(skip)]
-    #[expect(dead_code, reason = "it only has to be refused")]
-    file_uploader: Option<Unknown>,
+    file_uploader: Option<FileUploader>,
 }
 
 impl DeclarativeStream {
@@ -80,6 +77,36 @@ impl DeclarativeStream {
     #[must_use]
     pub fn cursor(&self) -> Option<&Cursor> {
         self.incremental_sync.as_ref()
+    }
+
+    /// Fetches a file for each record.
+    #[must_use]
+    pub fn file_uploader(&self) -> Option<&FileUploader> {
+        self.file_uploader.as_ref()
+    }
+
+    /// Checks what only the whole stream can tell; `is_lazy` when the first pages stand in the
+    /// records of parents.
+    ///
+    /// # Errors
+    /// When its parts do not go together.
+    pub fn check(&self, is_lazy: bool, config: &Config) -> Result<(), ComponentError> {
+        let retriever = self.retriever.pages();
+        if let Some(job) = self.retriever.job() {
+            job.check()?;
+        }
+        retriever.check(self.cursor(), is_lazy, config)?;
+        let Some(uploader) = &self.file_uploader else {
+            return Ok(());
+        };
+        if retriever.page_size_reduction().is_some()
+            || retriever.request_window_splitting().is_some()
+        {
+            return Err(ComponentError::config(
+                "a `file_uploader` does not go with `page_size_reduction` or `request_window_splitting`: the files of a page would be fetched again",
+            ));
+        }
+        uploader.check()
     }
 
     /// How the stream is split beside the windows of its cursor.
@@ -209,7 +236,7 @@ impl DeclarativeStream {
             source_defined_primary_key: (!key.is_empty())
                 .then(|| key.iter().map(|field| vec![field.clone()]).collect()),
             is_resumable: Some(cursor.is_some()),
-            is_file_based: Some(false),
+            is_file_based: Some(self.file_uploader.is_some()),
             ..CatalogStream::default()
         })
     }

@@ -5,6 +5,7 @@
 mod conditional_streams;
 mod declarative_stream;
 mod dynamic_declarative_stream;
+mod file_uploader;
 mod primary_key;
 mod state_delegating_stream;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 pub use conditional_streams::ConditionalStreams;
 pub use declarative_stream::DeclarativeStream;
 pub use dynamic_declarative_stream::DynamicDeclarativeStream;
+pub use file_uploader::FileUploader;
 pub use primary_key::PrimaryKey;
 pub use state_delegating_stream::StateDelegatingStream;
 

@@ -49,8 +49,9 @@ fn tries_come_to_an_end() {
         error.message.starts_with("gave up after 6 attempts"),
         "{error}"
     );
-    assert_eq!((error.status, error.attempts), (Some(500), 6));
-    assert_eq!(error.request.as_deref(), Some("GET https://h.example/a"));
+    let exchange = ran.exchange("a");
+    assert_eq!((exchange.status, exchange.attempts), (Some(500), 6));
+    assert_eq!(exchange.request, "GET https://h.example/a");
     assert_eq!(ran.about("a")[0], "Started");
     assert_eq!(ran.about("a")[2..], ["state", "Incomplete"]);
 }
@@ -100,10 +101,11 @@ fn what_is_ignored_is_counted_with_its_reason() {
     assert_eq!(ran.ids("a"), ["2"]);
     let stats = &ran.outcome("a").stats;
     assert_eq!(stats.ignored.get(), 2);
-    assert_eq!(
-        stats.notes(),
-        [("no such thing (status 404)".to_owned(), 2)]
-    );
+    let [note] = &ran.outcome("a").notes[..] else {
+        panic!("{:?}", ran.outcome("a").notes);
+    };
+    let told = "2 × no such thing (status 404, ignored by the response filter at m.yaml:4:";
+    assert!(note.starts_with(told), "{note}");
     assert_eq!(ran.about("a").last(), Some(&"Complete"));
 }
 
@@ -136,11 +138,12 @@ fn a_failure_knows_the_filter_that_decided() {
         panic!("{:?}", outcome.errors);
     };
     assert_eq!(error.failure_type.as_str(), "config_error");
-    assert_eq!((error.status, error.attempts), (Some(403), 1));
+    let exchange = ran.exchange("a");
+    assert_eq!((exchange.status, exchange.attempts), (Some(403), 1));
     assert_eq!(&*error.slice, r#"{"l":"2"}"#);
     let column = format!("  - {}", a.yaml()).find(filter).unwrap() + 1;
     assert_eq!(
-        error.at.as_ref().unwrap().to_string(),
+        exchange.filter.as_ref().unwrap().to_string(),
         format!("m.yaml:4:{column}")
     );
     assert_eq!(

@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod files;
 mod incremental;
 mod pages;
 mod parents;
@@ -104,7 +105,9 @@ fn parameter(field: &str) -> String {
 
 /// A router by a list of values, which `field` of the query carries.
 pub(super) fn list(field: &str, values: &[&str]) -> String {
-    let (option, values) = (parameter(field), values.join(", "));
+    let option = parameter(field);
+    let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
+    let values = values.join(", ");
     format!("{{type: ListPartitionRouter, cursor_field: {field}, values: [{values}], {option}}}")
 }
 
@@ -371,6 +374,11 @@ impl Ran {
     pub(super) fn outcome(&self, stream: &str) -> &StreamOutcome {
         let outcome = self.outcome.as_ref().unwrap();
         outcome.streams.iter().find(|s| &*s.name == stream).unwrap()
+    }
+
+    /// The request at which `stream` failed first.
+    pub(super) fn exchange(&self, stream: &str) -> &Exchange {
+        self.outcome(stream).errors[0].exchange.as_ref().unwrap()
     }
 
     pub(super) fn asked_sorted(&self) -> Vec<&str> {

@@ -30,6 +30,17 @@ fn messages_come_in_their_order() {
 }
 
 #[test]
+fn no_page_follows_one_whose_records_fail() {
+    let mut a = stream("a").paged(PAGES);
+    a.cursor = ", transformations: [{type: AddFields, fields: [{path: [x], \
+        value: \"{{ record.missing.x }}\"}]}]"
+        .to_owned();
+    let ran = Scene::default().read(&[&a], &["a"], three_pages);
+    assert_eq!(ran.asked, ["/a"]);
+    assert_eq!(ran.outcome("a").errors.len(), 1);
+}
+
+#[test]
 fn pages_come_out_in_their_order_however_many_are_under_way() {
     let a = stream("a").paged(PAGES);
     let pages: Vec<Vec<String>> = (0..20)

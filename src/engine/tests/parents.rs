@@ -180,3 +180,27 @@ fn a_long_queue_goes_to_a_file_and_comes_back() {
     assert_eq!(ran.asked.len(), 3 + many);
     assert_eq!(ran.outcome("b").stats.partitions.get(), many as u64);
 }
+
+#[test]
+fn a_first_page_that_stands_in_the_parents_record_is_not_asked_for() {
+    let a = stream("a");
+    let router = under("k", &[&a]).replace("parent_key", "lazy_read_pointer: [page], parent_key");
+    let b = stream("b").by(&router).paged(PAGES);
+    let serve = |request: &Request| match target(request) {
+        "/a" => body(&json!({"data": [
+            {"id": "1", "page": {"data": [{"id": "x"}], "next": "2"}},
+            {"id": "2", "page": {"data": [{"id": "y"}]}},
+            {"id": "3"}]})),
+        text if text.contains("page=2") => ids(&["z"]),
+        _ => ids(&["first"]),
+    };
+    let ran = Scene::default().read(&[&b], &["b"], serve);
+    assert_eq!(ran.asked, ["/a", "/b?page=2&k=1"]);
+    assert_eq!(sorted(ran.ids("b")), ["x", "y", "z"]);
+    // The embedded pages of a run with a state may be old.
+    let state = json!([{"type": "STREAM", "stream": {
+        "stream_descriptor": {"name": "b"}, "stream_state": {"at": "1970-01-01"}}}]);
+    let plan = plan_from(&[&b], &["b"], &json!({}), state);
+    let ran = Scene::default().execute(plan, serve);
+    assert_eq!(ran.asked_sorted(), ["/a", "/b?k=1", "/b?k=2", "/b?k=3"]);
+}

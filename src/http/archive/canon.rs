@@ -213,6 +213,7 @@ mod tests {
             url: url.into(),
             headers,
             body: body.into(),
+            timeouts: Default::default(),
         })
     }
 

@@ -132,6 +132,7 @@ impl Entry {
             url: asked.url.clone(),
             headers,
             body,
+            timeouts: Default::default(),
         })
     }
 

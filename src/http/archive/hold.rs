@@ -11,8 +11,10 @@ use crate::http::{Headers, Request};
 pub struct Held {
     /// Requests that the archive does not have, each with the nearest that it has.
     pub extra: Vec<String>,
-    /// Requests of the archive that were not made.
+    /// Requests of the command that were not made.
     pub missing: Vec<String>,
+    /// Requests of no page that were not made: another command may have made them.
+    pub unclaimed: Vec<String>,
     /// Header fields of recorded requests that were not sent, or with another value.
     pub headers: Vec<String>,
     /// Requests that were made, repeats counted.
@@ -30,6 +32,23 @@ impl Archive {
         self.exchanges.retain(|e| belongs(e.page.as_deref()));
         let secrets = self.secrets;
         Self::new(self.exchanges, self.meta).with_secrets(secrets)
+    }
+
+    /// Whether some request has different answers in turn: who asks first matters then.
+    #[must_use]
+    pub fn depends_on_order(&self) -> bool {
+        let answer = |at: &usize| {
+            let outcome = self.exchanges.get(*at).map(|exchange| &exchange.outcome);
+            outcome.map(|outcome| match outcome {
+                Ok(response) => Ok((response.status, &response.body)),
+                Err(error) => Err(&error.message),
+            })
+        };
+        self.groups.iter().any(|group| {
+            let mut answers = group.exchanges.iter().map(answer);
+            let first = answers.next();
+            answers.any(|answer| Some(answer) != first)
+        })
     }
 
     /// Holds `asked` against what was recorded.
@@ -66,7 +85,10 @@ impl Archive {
                 .first()
                 .and_then(|&at| self.exchanges.get(at));
             if let Some(exchange) = first.filter(|_| !seen) {
-                held.missing.push(exchange.canon.show());
+                match exchange.page {
+                    Some(_) => held.missing.push(exchange.canon.show()),
+                    None => held.unclaimed.push(exchange.canon.show()),
+                }
             }
         }
         held
@@ -95,7 +117,7 @@ impl Archive {
     }
 }
 
-/// Is the recorded field among those sent, or one that Python's `requests` adds by itself?
+/// Is the recorded field among those sent, or one that the reference's client adds by itself?
 fn is_sent(name: &str, value: &str, sent: &Headers) -> bool {
     let essence = |value: &str| match name.eq_ignore_ascii_case("content-type") {
         true => {
@@ -115,6 +137,8 @@ fn is_of_the_transport(name: &str, value: &str) -> bool {
         "accept" => value == "*/*",
         "accept-encoding" => value == "gzip, deflate",
         "connection" => value == "keep-alive",
+        // Of a body whose kind nobody told.
+        "content-type" => value == "application/octet-stream",
         "user-agent" => value.starts_with("python-requests/"),
         _ => false,
     }
@@ -154,6 +178,7 @@ mod tests {
             url: url.to_owned(),
             headers: sent,
             body: Vec::new(),
+            timeouts: Default::default(),
         }
     }
 
@@ -183,11 +208,22 @@ mod tests {
     fn exchanges_of_no_page_answer_every_command() {
         let recorded = json!([entry(None, "https://h/a", &[])]);
         for command in ["check", "read"] {
-            let held = archive(&recorded)
-                .of_command(command)
-                .hold(&[get("https://h/a", &[])]);
-            assert_eq!((held.extra.len(), held.missing.len()), (0, 0));
+            let archive = archive(&recorded).of_command(command);
+            assert_eq!(archive.hold(&[get("https://h/a", &[])]).extra, [""; 0]);
+            let held = archive.hold(&[]);
+            assert_eq!((held.missing.len(), held.unclaimed.len()), (0, 1));
         }
+    }
+
+    #[test]
+    fn order_matters_where_answers_change() {
+        let mut recorded = json!([
+            entry(None, "https://h/a", &[]),
+            entry(None, "https://h/a", &[])
+        ]);
+        assert!(!archive(&recorded).depends_on_order());
+        recorded[1]["response"]["status"] = json!(503);
+        assert!(archive(&recorded).depends_on_order());
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub fn read_requests(path: &Path) -> io::Result<Vec<Request>> {
             url: line.url,
             headers,
             body: STANDARD.decode(line.body).ok()?,
+            timeouts: Default::default(),
         })
     };
     Ok(text.lines().filter_map(request).collect())
@@ -88,6 +89,7 @@ mod tests {
             url: "https://h/a?key=secret".to_owned(),
             headers,
             body: vec![0xff, b'\n', 0],
+            timeouts: Default::default(),
         };
         log.write(&request);
         log.write(&request);

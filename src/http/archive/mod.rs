@@ -291,6 +291,7 @@ pub(in crate::http) fn masked(request: &Request, secrets: &Secrets) -> Request {
         url: secrets.mask_url(&request.url),
         headers: super::Headers::default(),
         body: mask_body(&request.body, request.headers.get("content-type"), secrets),
+        timeouts: Default::default(),
     };
     for (name, value) in request.headers.iter() {
         masked.headers.add(name, secrets.mask_header(name, value));

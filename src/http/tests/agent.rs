@@ -37,6 +37,7 @@ fn connections_are_kept_and_statuses_are_no_errors() {
     assert_eq!(late.wire_bytes, 4);
     let got = server.got();
     assert!(got.iter().all(|got| got.connection == 0));
+    assert!((got.iter()).all(|got| got.header("connection") == Some("keep-alive")));
     assert!(
         got[0].head.starts_with("GET /a?b=1 HTTP/1.1\r\n"),
         "{}",
@@ -252,6 +253,14 @@ fn hosts_that_do_not_answer() {
         )
     );
 
+    let mut patient = get(&url);
+    patient.timeouts.read = Some(Duration::from_millis(60));
+    let (_, message) = kind_and_message(Agent::new(options.clone()).unwrap().send(&patient));
+    assert_eq!(
+        message, "127.0.0.1 did not answer for 0.06 s",
+        "the request's own"
+    );
+
     let stalls = Server::new(|_| b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n1234".to_vec());
     let (kind, _) = kind_and_message(Agent::new(options).unwrap().send(&get(&stalls.base)));
     assert_eq!(kind, TransportErrorKind::Timeout);
@@ -322,7 +331,7 @@ fn requests_go_through_their_proxy() {
         .unwrap()
     };
     let (kind, message) = kind_and_message(through(proxies("")).send(&get("https://h.example/")));
-    assert_eq!(kind, TransportErrorKind::Connect, "{message}");
+    assert_eq!(kind, TransportErrorKind::Proxy, "{message}");
     assert!(
         proxy.got()[0].head.starts_with("CONNECT h.example:443 "),
         "{:?}",
@@ -332,6 +341,16 @@ fn requests_go_through_their_proxy() {
         .send(&get(&server.base))
         .unwrap();
     assert_eq!(text(&direct), "direct");
+    let dead = {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://user:pass@{}", socket.local_addr().unwrap())
+    };
+    let dead = Proxies {
+        https: Some(dead),
+        ..Proxies::default()
+    };
+    let (_, message) = kind_and_message(through(dead).send(&get("https://h.example/")));
+    assert_eq!(message, "the proxy 127.0.0.1 refuses the connection");
     let broken = Proxies {
         http: Some("::".into()),
         ..Proxies::default()

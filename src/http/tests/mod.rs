@@ -113,6 +113,7 @@ fn request(method: &str, url: &str, body: &str) -> Request {
         url: url.into(),
         headers: Headers::default(),
         body: body.into(),
+        timeouts: Default::default(),
     }
 }
 

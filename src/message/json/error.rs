@@ -21,6 +21,15 @@ pub struct JsonError {
 }
 
 impl JsonError {
+    /// What is wrong and where, without a piece of the text: that may be half of a credential.
+    #[must_use]
+    pub fn bare(&self) -> String {
+        format!(
+            "{} at line {} column {}",
+            self.reason, self.line, self.column
+        )
+    }
+
     pub(super) fn new(reason: &'static str, body: &[u8], offset: usize) -> Self {
         let before = body.get(..offset).unwrap_or(body);
         let line_start = before

@@ -90,3 +90,18 @@ pub(crate) fn find_filter(name: &str) -> Option<&'static Filter> {
 pub(crate) fn find_test(name: &str) -> Option<&'static Test> {
     TESTS.get(name).copied()
 }
+
+/// The names of all functions.
+pub(crate) fn global_names() -> impl Iterator<Item = &'static str> {
+    GLOBALS.keys().copied()
+}
+
+/// The names of all filters.
+pub(crate) fn filter_names() -> impl Iterator<Item = &'static str> {
+    FILTERS.keys().copied()
+}
+
+/// The names of all tests.
+pub(crate) fn test_names() -> impl Iterator<Item = &'static str> {
+    TESTS.keys().copied()
+}

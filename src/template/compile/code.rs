@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::template::builtin::{Filter, Test};
+use crate::template::error::Span;
 use crate::template::value::TValue;
 
 /// A compiled template.
@@ -12,7 +13,7 @@ pub(crate) struct Code {
     /// Names that have to be in scope.
     pub(crate) reads: Vec<Arc<str>>,
     /// Where each of them is read first.
-    pub(crate) read_at: Vec<usize>,
+    pub(crate) read_at: Vec<Span>,
     /// Whether it may change a list or mapping that it was given.
     pub(crate) mutates: bool,
 }
@@ -34,11 +35,11 @@ pub(crate) enum Stmt {
     FilterBlock(Vec<FilterCall>, Vec<Stmt>),
     Macro(Arc<MacroCode>),
     /// `{% call(…) macro(…) %}…{% endcall %}`
-    Call(Box<Call>, Arc<MacroCode>, usize),
+    Call(Box<Call>, Arc<MacroCode>, Span),
     /// A block, or anything else whose body is rendered as it stands, in a scope of its own.
     Block(Vec<Stmt>),
     /// `include`, `import`, `extends`: there is nothing to load, which Python says by `TypeError`.
-    Load(usize),
+    Load(Span),
 }
 
 /// `{% for %}`
@@ -71,10 +72,10 @@ pub(crate) struct MacroCode {
     pub(crate) body: Vec<Stmt>,
 }
 
-/// An expression and where it starts in the source, in bytes.
+/// An expression and where it stands in the source.
 #[derive(Debug)]
 pub(crate) struct Expr {
-    pub(crate) at: usize,
+    pub(crate) span: Span,
     pub(crate) kind: ExprKind,
 }
 
@@ -148,7 +149,7 @@ pub(crate) enum Arg {
 pub(crate) struct FilterCall {
     pub(crate) filter: &'static Filter,
     pub(crate) args: Vec<Arg>,
-    pub(crate) at: usize,
+    pub(crate) span: Span,
 }
 
 /// `is name(args)`

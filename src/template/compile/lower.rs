@@ -11,8 +11,8 @@ use super::code::{
     Target, TestCall,
 };
 use super::names;
-use crate::template::builtin::{find_filter, find_test};
-use crate::template::error::TemplateError;
+use crate::template::builtin::{filter_names, find_filter, find_test, test_names};
+use crate::template::error::{self, TemplateError};
 use crate::template::value::TValue;
 
 /// Methods that change a list or a dict in place.
@@ -50,7 +50,7 @@ pub(super) fn lower(text: &str) -> Result<Code, TemplateError> {
         let message = e
             .detail()
             .map_or_else(|| e.kind().to_string(), |d| format!("{}: {d}", e.kind()));
-        TemplateError::new(message, text, e.range().map(|r| r.start))
+        TemplateError::new(message, text, e.range().map(error::Span::from))
     })?;
     let ast::Stmt::Template(template) = &tree else {
         return Err(TemplateError::new("no template", text, None));
@@ -97,13 +97,9 @@ const MAX_DEPTH: usize = 150;
 
 type Lowered<T> = Result<T, TemplateError>;
 
-fn at(span: Span) -> usize {
-    usize::try_from(span.start_offset).unwrap_or_default()
-}
-
 impl Lowering<'_> {
-    fn fault<T>(&self, message: impl Into<Arc<str>>, span: Span) -> Lowered<T> {
-        Err(TemplateError::new(message, self.source, Some(at(span))))
+    fn fault<T>(&self, message: impl Into<String>, span: Span) -> Lowered<T> {
+        Err(TemplateError::new(message, self.source, Some(span.into())))
     }
 
     fn body(&mut self, stmts: &[ast::Stmt<'_>]) -> Lowered<Vec<Stmt>> {
@@ -151,15 +147,15 @@ impl Lowering<'_> {
                 return self.fault("`autoescape` is not supported", a.span());
             }
             S::Block(b) => Stmt::Block(self.body(&b.body)?),
-            S::Import(s) => Stmt::Load(at(s.span())),
-            S::FromImport(s) => Stmt::Load(at(s.span())),
-            S::Extends(s) => Stmt::Load(at(s.span())),
-            S::Include(s) => Stmt::Load(at(s.span())),
+            S::Import(s) => Stmt::Load(s.span().into()),
+            S::FromImport(s) => Stmt::Load(s.span().into()),
+            S::Extends(s) => Stmt::Load(s.span().into()),
+            S::Include(s) => Stmt::Load(s.span().into()),
             S::Macro(m) => Stmt::Macro(self.macro_code(m)?),
             S::CallBlock(c) => Stmt::Call(
                 Box::new(self.call(&c.call)?),
                 self.macro_code(&c.macro_decl)?,
-                at(c.span()),
+                c.span().into(),
             ),
             // jinja2 has it as an extension that the reference does not load.
             S::Do(d) => return self.fault("unknown statement `do`", d.span()),
@@ -225,12 +221,16 @@ impl Lowering<'_> {
 
     fn filter_call(&mut self, f: &ast::Spanned<ast::Filter<'_>>) -> Lowered<FilterCall> {
         let Some(filter) = find_filter(f.name) else {
-            return self.fault(format!("no filter named `{}`", f.name), f.span());
+            // The span reaches over the arguments.
+            let name = error::Span::at(f.span(), f.name.len());
+            let message = format!("no filter named `{}`", f.name);
+            let fault = TemplateError::new(message, self.source, Some(name));
+            return Err(fault.meant(f.name, filter_names()));
         };
         Ok(FilterCall {
             filter,
             args: self.args(&f.args)?,
-            at: at(f.span()),
+            span: f.span().into(),
         })
     }
 
@@ -270,7 +270,7 @@ impl Lowering<'_> {
                 let mut bound = |e: &Option<E<'_>>| match e {
                     Some(e) => self.expr(e),
                     None => Ok(Expr {
-                        at: at(span),
+                        span: span.into(),
                         kind: ExprKind::Const(TValue::None),
                     }),
                 };
@@ -306,7 +306,9 @@ impl Lowering<'_> {
             }
             E::Test(t) => {
                 let Some(test) = find_test(t.name) else {
-                    return self.fault(format!("no test named `{}`", t.name), span);
+                    let message = format!("no test named `{}`", t.name);
+                    let fault = TemplateError::new(message, self.source, Some(span.into()));
+                    return Err(fault.meant(t.name, test_names()));
                 };
                 ExprKind::Test(Box::new(TestCall {
                     test,
@@ -325,7 +327,19 @@ impl Lowering<'_> {
                     .collect::<Lowered<_>>()?,
             ),
         };
-        Ok(Expr { at: at(span), kind })
+        let mut span = error::Span::from(span);
+        // The parser has what is taken from a value begin behind it.
+        let first = match &kind {
+            ExprKind::Attr(of, _) | ExprKind::Item(of, _) | ExprKind::Filter(_, of) => Some(&**of),
+            ExprKind::Call(call) => Some(&call.callee),
+            ExprKind::Slice(parts) => parts.first(),
+            ExprKind::Test(test) => Some(&test.subject),
+            _ => None,
+        };
+        if let Some(first) = first {
+            span.start = span.start.min(first.span.start);
+        }
+        Ok(Expr { span, kind })
     }
 
     fn binary(&mut self, b: &ast::BinOp<'_>) -> Lowered<ExprKind> {
@@ -338,7 +352,10 @@ impl Lowering<'_> {
                 let left = self.expr(&b.left)?;
                 match left.kind {
                     ExprKind::Concat(inner) => parts.extend(inner),
-                    kind => parts.push(Expr { at: left.at, kind }),
+                    kind => parts.push(Expr {
+                        span: left.span,
+                        kind,
+                    }),
                 }
                 parts.push(self.expr(&b.right)?);
                 return Ok(ExprKind::Concat(parts));

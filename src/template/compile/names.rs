@@ -5,9 +5,10 @@ use std::sync::Arc;
 use minijinja::machinery::ast;
 
 use crate::template::builtin::is_global;
+use crate::template::error::Span;
 
 /// Names that `body` reads from outside and where, each once, in the order of reading.
-pub(super) fn undeclared(body: &[ast::Stmt<'_>]) -> Vec<(Arc<str>, usize)> {
+pub(super) fn undeclared(body: &[ast::Stmt<'_>]) -> Vec<(Arc<str>, Span)> {
     let mut walk = Walk {
         scopes: vec![vec!["self".to_owned()]],
         found: Vec::new(),
@@ -18,7 +19,7 @@ pub(super) fn undeclared(body: &[ast::Stmt<'_>]) -> Vec<(Arc<str>, usize)> {
 
 struct Walk {
     scopes: Vec<Vec<String>>,
-    found: Vec<(Arc<str>, usize)>,
+    found: Vec<(Arc<str>, Span)>,
 }
 
 impl Walk {
@@ -28,7 +29,7 @@ impl Walk {
         }
     }
 
-    fn read(&mut self, name: &str, at: usize) {
+    fn read(&mut self, name: &str, at: Span) {
         let declared = self.scopes.iter().flatten().any(|n| n == name);
         if !declared && !is_global(name) && !self.found.iter().any(|(n, _)| &**n == name) {
             self.found.push((Arc::from(name), at));
@@ -158,10 +159,7 @@ impl Walk {
     fn expr(&mut self, expr: &ast::Expr<'_>) {
         use ast::Expr as E;
         match expr {
-            E::Var(v) => self.read(
-                v.id,
-                usize::try_from(v.span().start_offset).unwrap_or_default(),
-            ),
+            E::Var(v) => self.read(v.id, v.span().into()),
             E::Const(_) => {}
             E::Slice(s) => {
                 self.expr(&s.expr);

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use super::{Args, Loop, Machine, Macro};
 use crate::template::builtin::Builtin;
 use crate::template::datetime;
-use crate::template::error::{Eval, Fault};
+use crate::template::error::{Eval, Fault, Missing};
 use crate::template::python::{containers, text};
 use crate::template::value::{Key, Object, TValue, Undefined, dict_get};
 
@@ -65,13 +65,10 @@ pub(crate) fn attribute(value: &TValue, name: &str) -> Option<TValue> {
             "__class__" | "__doc__" | "__dict__" | "__init__" | "__len__" | "__str__" | "__repr__"
         )
         .then(|| {
-            TValue::Undefined(Arc::new(Undefined {
-                message: format!(
-                    "access to attribute `{name}` of `{}` object is unsafe",
-                    value.type_name()
-                ),
-                unsafe_access: true,
-            }))
+            TValue::Undefined(Arc::new(Undefined::Unsafe(format!(
+                "access to attribute `{name}` of `{}` object is unsafe",
+                value.type_name()
+            ))))
         });
     }
     let TValue::Object(o) = value else {
@@ -156,11 +153,12 @@ pub(crate) fn get_item(value: &TValue, key: &TValue) -> Eval<TValue> {
     )))
 }
 
-fn missing(value: &TValue, name: &str) -> TValue {
-    TValue::undefined(format!(
-        "`{}` object has no attribute `{name}`",
-        value.type_name()
-    ))
+fn missing(value: &TValue, name: &Arc<str>) -> TValue {
+    TValue::Undefined(Arc::new(Undefined::Missing(Missing {
+        of: value.clone(),
+        key: Arc::clone(name),
+        spans: None,
+    })))
 }
 
 /// Calls a method that [`has_method`] knows.
@@ -189,7 +187,7 @@ pub(crate) fn apply_method(of: &TValue, name: &str, args: Args) -> Eval<TValue> 
                                 "get",
                                 Args::of(vec![key, default.unwrap_or(TValue::None)]),
                             ),
-                            other => Err(missing(&other, "get").use_fault()),
+                            other => Err(missing(&other, &Arc::from("get")).use_fault()),
                         },
                     };
                 }

@@ -6,28 +6,32 @@ use super::call::{Callee, attribute};
 use super::{Args, Machine, get_attr, get_item};
 use crate::template::builtin::global;
 use crate::template::compile::code::{Arg, Call, Comparison, Expr, ExprKind, FilterCall, TestCall};
-use crate::template::error::{Eval, Fault};
+use crate::template::error::{Eval, Fault, Missing, Span};
 use crate::template::python::{compare, operators, repr};
-use crate::template::value::{Dict, Key, Object, TValue};
+use crate::template::value::{Dict, Key, Object, TValue, Undefined};
 
 impl Machine<'_> {
     /// The value of an expression; a fault says where it happened.
     pub(super) fn expr(&mut self, expr: &Expr) -> Eval<TValue> {
-        self.kind(&expr.kind).map_err(|mut fault| {
-            fault.offset.get_or_insert(expr.at);
+        self.kind(expr).map_err(|mut fault| {
+            fault.span.get_or_insert(expr.span);
             fault
         })
     }
 
-    fn kind(&mut self, kind: &ExprKind) -> Eval<TValue> {
-        Ok(match kind {
+    fn kind(&mut self, expr: &Expr) -> Eval<TValue> {
+        Ok(match &expr.kind {
             ExprKind::Const(value) => value.clone(),
             ExprKind::Var(name) => self.variable(name),
-            ExprKind::Attr(of, name) => get_attr(&self.expr(of)?, name)?,
+            ExprKind::Attr(of, name) => {
+                let found = get_attr(&self.expr(of)?, name)?;
+                self.looked_up(found, of.span, expr.span)
+            }
             ExprKind::Item(of, key) => {
-                let of = self.expr(of)?;
+                let value = self.expr(of)?;
                 let key = self.expr(key)?;
-                get_item(&of, &key)?
+                let found = get_item(&value, &key)?;
+                self.looked_up(found, of.span, expr.span)
             }
             ExprKind::Slice(parts) => {
                 let [of, start, stop, step] = &**parts;
@@ -35,7 +39,7 @@ impl Machine<'_> {
                 let (start, stop, step) = (self.expr(start)?, self.expr(stop)?, self.expr(step)?);
                 of.slice(&start, &stop, &step)?
             }
-            ExprKind::Call(call) => self.call(call)?,
+            ExprKind::Call(call) => self.call(call, expr.span)?,
             ExprKind::Filter(filter, inner) => {
                 let value = self.expr(inner)?;
                 self.filter(filter, value)?
@@ -98,6 +102,33 @@ impl Machine<'_> {
                 TValue::dict(dict)
             }
         })
+    }
+
+    /// Tells what is missing where it stands: `whole` is the look-up, `of` what is looked into.
+    fn looked_up(&mut self, mut found: TValue, of: Span, whole: Span) -> TValue {
+        if let TValue::Undefined(undefined) = &mut found
+            && let Some(Undefined::Missing(missing)) = Arc::get_mut(undefined)
+        {
+            missing.spans = Some((of, whole));
+            if let Some(missed) = &mut self.missed {
+                missed.push(missing.clone());
+            }
+        }
+        found
+    }
+
+    /// Notes the key of a `get` that is not there.
+    fn got(&mut self, of: &TValue, spans: (Span, Span), args: &Args) {
+        if let Some(missed) = &mut self.missed
+            && let Some(key @ TValue::Str(name)) = args.pos.first()
+            && of.item(key).is_none()
+        {
+            missed.push(Missing {
+                of: of.clone(),
+                key: Arc::clone(name),
+                spans: Some(spans),
+            });
+        }
     }
 
     fn all(&mut self, items: &[Expr]) -> Eval<Vec<TValue>> {
@@ -176,14 +207,19 @@ impl Machine<'_> {
         Ok(bound)
     }
 
-    fn call(&mut self, call: &Call) -> Eval<TValue> {
+    fn call(&mut self, call: &Call, whole: Span) -> Eval<TValue> {
         let callee = match &call.callee.kind {
             ExprKind::Attr(of, name) => {
-                let of = self.expr(of)?;
-                if super::call::has_method(&of, name) {
-                    Callee::Method(of, Arc::clone(name))
+                let value = self.expr(of)?;
+                if super::call::has_method(&value, name) {
+                    if self.missed.is_some() && **name == *"get" {
+                        let args = self.args(&call.args)?;
+                        self.got(&value, (of.span, whole), &args);
+                    }
+                    Callee::Method(value, Arc::clone(name))
                 } else {
-                    Callee::Value(get_attr(&of, name)?)
+                    let found = get_attr(&value, name)?;
+                    Callee::Value(self.looked_up(found, of.span, call.callee.span))
                 }
             }
             ExprKind::Var(name) if self.locals.is_empty() && self.names.lookup(name).is_none() => {
@@ -201,7 +237,7 @@ impl Machine<'_> {
     pub(super) fn filter(&mut self, filter: &FilterCall, value: TValue) -> Eval<TValue> {
         let args = self.args(&filter.args)?;
         (filter.filter.call)(self, value, args).map_err(|mut fault| {
-            fault.offset.get_or_insert(filter.at);
+            fault.span.get_or_insert(filter.span);
             fault
         })
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use super::compile::code::{Code, For, MacroCode};
 use super::config::Config;
-use super::error::{Eval, Fault};
+use super::error::{Eval, Fault, Missing};
 use super::value::TValue;
 
 pub(crate) use args::Args;
@@ -34,23 +34,23 @@ pub(crate) const MAX_TEXT: usize = 1 << 28;
 
 /// Renders a template.
 pub(crate) fn render(code: &Code, names: &dyn Names) -> Eval<String> {
-    let mut machine = Machine {
-        names,
-        locals: Vec::new(),
-        copies: Vec::new(),
-        copying: code.mutates,
-        out: String::new(),
-        depth: 0,
-    };
-    for (name, at) in code.reads.iter().zip(&code.read_at) {
-        if names.lookup(name).is_none() {
-            let mut fault = Fault::other(format!("`{name}` is not in scope"));
-            fault.offset = Some(*at);
-            return Err(fault);
+    let mut machine = Machine::new(code, names);
+    match machine.run(code) {
+        Ok(()) => Ok(machine.out),
+        Err(mut fault) => {
+            fault.rendered = machine.out;
+            Err(fault)
         }
     }
-    machine.body(&code.body)?;
-    Ok(machine.out)
+}
+
+/// The keys that a template looks up in vain, in their order.
+pub(crate) fn missed(code: &Code, names: &dyn Names) -> Vec<Missing> {
+    let mut machine = Machine::new(code, names);
+    machine.missed = Some(Vec::new());
+    // A fault is told by whoever needs the value.
+    let _ = machine.run(code);
+    machine.missed.unwrap_or_default()
 }
 
 /// One evaluation.
@@ -63,6 +63,34 @@ pub(crate) struct Machine<'a> {
     copying: bool,
     out: String,
     depth: usize,
+    /// Keys that were looked up in vain, where somebody wants to know.
+    missed: Option<Vec<Missing>>,
+}
+
+impl<'a> Machine<'a> {
+    fn new(code: &Code, names: &'a dyn Names) -> Self {
+        Self {
+            names,
+            locals: Vec::new(),
+            copies: Vec::new(),
+            copying: code.mutates,
+            out: String::new(),
+            depth: 0,
+            missed: None,
+        }
+    }
+
+    fn run(&mut self, code: &Code) -> Eval<()> {
+        for (name, at) in code.reads.iter().zip(&code.read_at) {
+            if self.names.lookup(name).is_none() {
+                let mut fault = Fault::other(format!("`{name}` is not in scope"));
+                fault.span = Some(*at);
+                fault.unknown = Some(Arc::clone(name));
+                return Err(fault);
+            }
+        }
+        self.body(&code.body)
+    }
 }
 
 impl Machine<'_> {

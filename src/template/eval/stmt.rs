@@ -61,13 +61,13 @@ impl Machine<'_> {
                 self.declare(&code.name, value);
             }
             Stmt::Call(call, code, at) => self.call_block(call, code).map_err(|mut fault| {
-                fault.offset.get_or_insert(*at);
+                fault.span.get_or_insert(*at);
                 fault
             })?,
             Stmt::Block(body) => self.scoped(|m| m.body(body))?,
             Stmt::Load(at) => {
                 let mut fault = Fault::types("there are no other templates to load");
-                fault.offset = Some(*at);
+                fault.span = Some(*at);
                 return Err(fault);
             }
         }

@@ -1,7 +1,7 @@
 //! Going over a value's items, counting them, and taking one: Python's `iter`, `len`, `[]`, `[:]`.
 
 use super::object::Object;
-use super::{TValue, dict};
+use super::{TValue, Undefined, dict};
 use crate::template::error::{Eval, Fault};
 
 impl TValue {
@@ -162,8 +162,11 @@ impl TValue {
     /// The error of using an undefined value.
     pub(crate) fn use_fault(&self) -> Box<Fault> {
         match self {
-            Self::Undefined(u) if u.unsafe_access => Fault::other(u.message.clone()),
-            Self::Undefined(u) => Fault::undefined(u.message.clone()),
+            Self::Undefined(undefined) => match &**undefined {
+                Undefined::Unsafe(message) => Fault::other(message.clone()),
+                Undefined::Said(message) => Fault::undefined(message.clone()),
+                Undefined::Missing(missing) => Fault::missing(missing.clone()),
+            },
             _ => Fault::undefined("the value is undefined"),
         }
     }

@@ -12,6 +12,8 @@ use num_bigint::BigInt;
 use num_traits::ToPrimitive as _;
 use serde_json::Value as Json;
 
+use super::error::Missing;
+
 pub(crate) use dict::{Dict, Key, get as dict_get};
 pub(crate) use iterate::index;
 pub(crate) use object::{Cursor, Mapping, Object, View, ViewKind};
@@ -51,10 +53,17 @@ pub enum TValue {
 
 /// What was looked up in vain.
 #[derive(Debug)]
-pub struct Undefined {
-    pub(crate) message: String,
+pub enum Undefined {
+    /// Said in words.
+    #[doc(hidden)]
+    Said(String),
     /// The sandbox hides it: to use it is a `SecurityError`.
-    pub(crate) unsafe_access: bool,
+    #[doc(hidden)]
+    Unsafe(String),
+    /// A key that a value does not have. The words are made when somebody needs them: most
+    /// templates give a default, and go on.
+    #[doc(hidden)]
+    Missing(Missing),
 }
 
 /// A list or dict that templates may change in place, read by taking a snapshot.
@@ -104,10 +113,7 @@ impl TValue {
     }
 
     pub(crate) fn undefined(message: impl Into<String>) -> Self {
-        Self::Undefined(Arc::new(Undefined {
-            message: message.into(),
-            unsafe_access: false,
-        }))
+        Self::Undefined(Arc::new(Undefined::Said(message.into())))
     }
 
     /// A value out of JSON.

@@ -32,6 +32,12 @@ fn map(value: &Value) -> Map<String, Value> {
 
 fn context(input: &Value) -> Result<Context, String> {
     let given = map(&input["context"]);
+    // Names that the reference gives to a slice itself (`jinja.py`).
+    for reserved in ["stream_interval", "stream_partition"] {
+        if given.contains_key(reserved) {
+            return Err(format!("`{reserved}` is another name of `stream_slice`"));
+        }
+    }
     let config = given
         .get("config")
         .cloned()
@@ -115,15 +121,16 @@ fn written(literal: &Literal) -> Value {
     }
 }
 
-fn py_type(name: &Value) -> PyType {
-    match name.as_str().unwrap_or_default() {
+fn py_type(name: &Value) -> Result<PyType, String> {
+    Ok(match name.as_str().unwrap_or_default() {
         "str" => PyType::Str,
         "int" => PyType::Int,
         "float" => PyType::Float,
         "bool" => PyType::Bool,
         "list" => PyType::List,
-        _ => PyType::Dict,
-    }
+        "dict" => PyType::Dict,
+        other => return Err(format!("there is no type `{other}` to ask for")),
+    })
 }
 
 fn compiled(text: &str, input: &Value) -> Result<Template<Context>, String> {
@@ -147,10 +154,8 @@ pub(super) fn answer(kind: &str, input: &Value) -> Result<Value, String> {
         }
         "string" => template.eval(&context),
         _ => {
-            let valid: Vec<PyType> = input["valid_types"]
-                .as_array()
-                .map(|names| names.iter().map(py_type).collect())
-                .unwrap_or_default();
+            let valid = input["valid_types"].as_array().into_iter().flatten();
+            let valid = valid.map(py_type).collect::<Result<Vec<_>, _>>()?;
             template.eval_or(&context, input["default"].as_str(), &valid)
         }
     };

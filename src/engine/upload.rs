@@ -1,0 +1,111 @@
+//! Files that belong to records: fetched, written down, and told of in the record.
+
+use super::Shared;
+use super::error::ReadError;
+use super::exchange::{Answer, Mends};
+use crate::component::requester::RequestParts;
+use crate::component::stream::FileUploader;
+use crate::message::{Data, FileReference};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
+use std::path::{Path, PathBuf};
+
+impl Shared {
+    /// Fetches the file of each record. The records from the first failure on are dropped.
+    pub(super) fn upload(
+        &self,
+        stream: usize,
+        uploader: &FileUploader,
+        records: &mut Vec<Data>,
+    ) -> Result<(), ReadError> {
+        if self.options.probe {
+            // A check wants to see one record.
+            records.truncate(1);
+        }
+        for at in 0..records.len() {
+            match self.upload_one(stream, uploader, &records[at]) {
+                Ok(file) => records[at].set_file(file),
+                Err(error) => {
+                    records.truncate(at);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn upload_one(
+        &self,
+        stream: usize,
+        uploader: &FileUploader,
+        record: &Data,
+    ) -> Result<FileReference, ReadError> {
+        let config = &self.session.config;
+        let slice = uploader.slice(record, config)?;
+        let requester = uploader.requester().get();
+        let parts = || Ok(RequestParts::default());
+        let answer = self.ask(stream, requester, &slice, None, &parts, Mends::default())?;
+        let content = match answer {
+            Answer::Page(response) => response.body,
+            Answer::Stopped => return Err(ReadError::system("the run was asked to stop")),
+            _ => {
+                return Err(ReadError::system(
+                    "the request for a file brought no answer",
+                ));
+            }
+        };
+        let name = uploader.path(record, config)?.unwrap_or_else(random_name);
+        let below = Path::new(&*self.plan.nodes[stream].name).join(name);
+        let path = self.options.files.join(&below);
+        write(&path, &content).map_err(|error| {
+            ReadError::system(format!(
+                "cannot write the file `{}`: {error}",
+                path.display()
+            ))
+        })?;
+        Ok(FileReference {
+            staging_file_url: path.display().to_string(),
+            source_file_relative_path: below.display().to_string(),
+            file_size_bytes: content.len() as u64,
+        })
+    }
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, content)
+}
+
+/// A random UUID, version 4.
+fn random_name() -> PathBuf {
+    let half = || RandomState::new().build_hasher().finish();
+    let (high, low) = (half(), half());
+    let high = high & !0xf000 | 0x4000;
+    let low = low & !(3 << 62) | 1 << 63;
+    PathBuf::from(format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_random_name_is_a_uuid_and_new_each_time() {
+        let names = [random_name(), random_name()].map(|name| name.display().to_string());
+        assert_ne!(names[0], names[1]);
+        for name in names {
+            let lengths: Vec<usize> = name.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{name}");
+            assert_eq!(name.as_bytes()[14], b'4', "{name}");
+        }
+    }
+}
