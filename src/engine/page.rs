@@ -111,9 +111,12 @@ impl Shared {
             came.note_newest(read, &selection);
         }
         let is_last = self.take_note(&came, &mut selection, &seen);
+        // A check asks for one record, and does not look at those behind it.
+        let is_enough = self.options.probe && came.node.selected && !selection.records.is_empty();
         self.feed(came.node, came.stream, &came.slice, &selection.records)?;
         self.hand_out(came.node, came.stream, &came.slice, selection.records);
-        if let Some(error) = failed.or(ahead.error.map(ReadError::from)) {
+        let failed = failed.or(ahead.error.map(ReadError::from));
+        if let Some(error) = failed.filter(|_| !is_enough) {
             return Err(match came.page.broken {
                 None => error,
                 Some(_) => self.unread(error, &came.around(), &came.head),
