@@ -18,6 +18,7 @@ use crate::component::cursor::{Cursor, Synced};
 use crate::component::decoder::Page;
 use crate::component::record_filter::{Selecting, Selection};
 use crate::component::retriever::{PaginationReset, Retriever};
+use crate::component::transformation::Transformation;
 use crate::http::{Headers, Response};
 use crate::message::StreamSlice;
 use crate::plan::StreamNode;
@@ -59,6 +60,17 @@ struct Ahead {
     is_last: bool,
 }
 
+impl Ahead {
+    /// Nothing is known of the next page of `read`.
+    fn none(read: PartitionRead) -> Self {
+        Self {
+            read: Some(read),
+            error: None,
+            is_last: false,
+        }
+    }
+}
+
 impl Shared {
     /// Brings one page and hands its records on. `fate` holds even when it ends by a panic.
     pub(super) fn page(&self, mut read: PartitionRead, fate: &mut Fate) -> Result<(), ReadError> {
@@ -78,8 +90,13 @@ impl Shared {
         if let Some(reduction) = retriever.page_size_reduction() {
             reduction.succeeded(&mut read.pages.size);
         }
-        let mut ahead = self.ask_ahead(&came, read, fate);
-        let (selection, select_error) = self.select(&came);
+        // No page follows one whose records fail: those that a template may fail on come first.
+        let before = came.selects_by_template().then(|| self.select(&came));
+        let mut ahead = match &before {
+            Some((_, Some(_))) => Ahead::none(read),
+            _ => self.ask_ahead(&came, read, fate),
+        };
+        let (selection, select_error) = before.unwrap_or_else(|| self.select(&came));
         let mut selection = gathered.with(selection);
         let mut failed = select_error.map(ReadError::from);
         if let Some(uploader) = came.node.stream.file_uploader() {
@@ -94,9 +111,12 @@ impl Shared {
             came.note_newest(read, &selection);
         }
         let is_last = self.take_note(&came, &mut selection, &seen);
+        // A check asks for one record, and does not look at those behind it.
+        let is_enough = self.options.probe && came.node.selected && !selection.records.is_empty();
         self.feed(came.node, came.stream, &came.slice, &selection.records)?;
         self.hand_out(came.node, came.stream, &came.slice, selection.records);
-        if let Some(error) = failed.or(ahead.error.map(ReadError::from)) {
+        let failed = failed.or(ahead.error.map(ReadError::from));
+        if let Some(error) = failed.filter(|_| !is_enough) {
             return Err(match came.page.broken {
                 None => error,
                 Some(_) => self.unread(error, &came.around(), &came.head),
@@ -373,6 +393,13 @@ impl Shared {
 }
 
 impl Came<'_> {
+    /// Whether a template over its records may fail.
+    fn selects_by_template(&self) -> bool {
+        let mut transformations = self.node.stream.transformations().iter();
+        self.node.retriever().record_selector().filters()
+            || transformations.any(Transformation::is_templated)
+    }
+
     fn around(&self) -> Around<'_> {
         Around {
             response: &self.response,

@@ -184,7 +184,9 @@ fn a_stream_without_partitions_or_windows_is_told_of_but_not_read() {
     let streams = Offer::fixed(&source, &config).streams;
     assert_eq!(streams.len(), 2);
     for stream in streams {
-        assert!(reading.select(&stream.node).is_err(), "{}", stream.name);
+        // What the windows end at is asked for by the read only.
+        let is_planned = reading.select(&stream.node).is_ok();
+        assert_eq!(is_planned, stream.name == "windows", "{}", stream.name);
         assert!(describing.select(&stream.node).is_ok(), "{}", stream.name);
     }
 }

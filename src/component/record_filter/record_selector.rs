@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Filter, normalize};
 use crate::component::ComponentError;
@@ -227,12 +227,34 @@ fn whole(page: &Page) -> Result<(), ComponentError> {
 impl Selection {
     fn push(&mut self, record: Data) -> Result<(), ComponentError> {
         self.read += 1;
-        if !record.is_object() {
-            return Err(not_an_object(&record.to_value()));
-        }
+        let record = if record.is_object() {
+            record
+        } else {
+            let value = record.to_value();
+            Data::from_value(dict(&value).ok_or_else(|| not_an_object(&value))?)
+        };
         self.records.push(record);
         Ok(())
     }
+}
+
+/// What Python's `dict()` makes of a record that is no object: the reference copies each record
+/// by it, so that an empty list is an empty record, and a list of pairs has their first as keys.
+fn dict(record: &Value) -> Option<Value> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let pair = |item: &Value| match item {
+        Value::Array(pair) => match &pair[..] {
+            [key, value] => Some((text(key)?, value.clone())),
+            _ => None,
+        },
+        Value::Object(keys) if keys.len() == 2 => {
+            let mut keys = keys.keys();
+            Some((keys.next()?.clone(), Value::from(keys.next()?.as_str())))
+        }
+        _ => None,
+    };
+    let pairs: Option<Map<String, Value>> = record.as_array()?.iter().map(pair).collect();
+    pairs.map(Value::Object)
 }
 
 #[cfg(test)]
@@ -347,5 +369,15 @@ record_filter: {type: RecordFilter, condition: \"{{ 'x' in record }}\"}
         );
         let records = selection.unwrap().records;
         assert_eq!(records[0].text().unwrap().as_str(), r#"{"a":  1}"#);
+    }
+
+    #[test]
+    fn a_list_of_pairs_is_a_record_and_another_list_is_none() {
+        let all = "{type: RecordSelector, extractor: {type: DpathExtractor, field_path: ['*']}}";
+        let records = |body: &str| select(all, "[]", body).map(|(records, _)| records);
+        assert_eq!(records("{\"a\": []}").unwrap(), [json!({})]);
+        let body = "{\"a\": [[\"k\", 1], {\"id\": 1, \"name\": 2}]}";
+        assert_eq!(records(body).unwrap(), [json!({"k": 1, "id": "name"})]);
+        assert!(records("{\"a\": [{\"id\": 1}]}").is_err());
     }
 }

@@ -96,6 +96,15 @@ impl Transformation {
         }
     }
 
+    /// Whether templates over the record decide what it does.
+    #[must_use]
+    pub fn is_templated(&self) -> bool {
+        matches!(
+            self,
+            Self::AddFields(_) | Self::RemoveFields(_) | Self::KeysReplace(_)
+        )
+    }
+
     /// Changes `record` in place.
     ///
     /// # Errors

@@ -30,6 +30,42 @@ fn messages_come_in_their_order() {
 }
 
 #[test]
+fn no_page_follows_one_whose_records_fail() {
+    let mut a = stream("a").paged(PAGES);
+    a.cursor = ", transformations: [{type: AddFields, fields: [{path: [x], \
+        value: \"{{ record.missing.x }}\"}]}]"
+        .to_owned();
+    let ran = Scene::default().read(&[&a], &["a"], three_pages);
+    assert_eq!(ran.asked, ["/a"]);
+    assert_eq!(ran.outcome("a").errors.len(), 1);
+}
+
+#[test]
+fn a_check_does_not_look_at_records_behind_the_first() {
+    let mut a = stream("a").paged(PAGES);
+    a.cursor = ", transformations: [{type: AddFields, fields: [{path: [x], \
+        value: \"{{ 1 // (2 - record.id | int) }}\"}]}]"
+        .to_owned();
+    let mut scene = Scene::default();
+    assert_eq!(
+        scene
+            .read(&[&a], &["a"], three_pages)
+            .outcome("a")
+            .errors
+            .len(),
+        1
+    );
+    scene.options.probe = true;
+    assert!(
+        scene
+            .read(&[&a], &["a"], three_pages)
+            .outcome("a")
+            .errors
+            .is_empty()
+    );
+}
+
+#[test]
 fn pages_come_out_in_their_order_however_many_are_under_way() {
     let a = stream("a").paged(PAGES);
     let pages: Vec<Vec<String>> = (0..20)
