@@ -166,8 +166,9 @@ impl<'a> Planner<'a> {
             key.push_str(&Value::Object(from.state.clone()).to_string());
         }
         if let Some(field) = &from.field
-            && has_cursor
+            && key.contains("allow_catalog_defined_cursor_field")
         {
+            // Others read the same whatever the catalog says: they stay one with their own parent.
             key.push_str(field);
         }
         if let Some(known) = self.known.get(&key) {

@@ -9,6 +9,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::component::source::DeclarativeSource;
 use crate::manifest::{self, Manifest};
+use crate::message::{ConfiguredCatalog, InputState};
 use crate::template::Config;
 
 const HEAD: &str = "
@@ -81,6 +82,36 @@ fn a_parent_is_one_with_the_stream_that_it_is() {
     // Whichever comes first.
     let streams = "  - '#/definitions/b'\n  - '#/definitions/a'\n";
     assert_eq!(graph(streams), "a\n  b ← a\n");
+}
+
+#[test]
+fn a_cursor_field_of_the_catalog_parts_a_stream_from_its_parent_only_where_it_counts() {
+    let graph = |allowed: bool| {
+        let cursor = format!(
+            "{{type: DatetimeBasedCursor, cursor_field: at, datetime_format: '%Y', \
+             start_datetime: '2024', allow_catalog_defined_cursor_field: {allowed}}}"
+        );
+        let cursor = match allowed {
+            true => cursor,
+            false => cursor.replace(", allow_catalog_defined_cursor_field: false", ""),
+        };
+        let a = format!("a: {{$ref: '#/definitions/stream', incremental_sync: {cursor}, name: a,");
+        let head = HEAD.replace("a: {$ref: '#/definitions/stream', name: a,", &a);
+        let streams = format!("{head}  - '#/definitions/a'\n  - '#/definitions/b'\n");
+        let manifest = Manifest::load(&streams, "m.yaml").unwrap();
+        let source: DeclarativeSource = manifest::decode(manifest.root()).unwrap();
+        let config = Config::new(json!({}), Arc::new(Clock::new(Some(0), 0.0)));
+        let none = |_: &str| Err(io::ErrorKind::NotFound.into());
+        let catalog = json!({"streams": [{"stream": {"name": "a"}, "cursor_field": ["at"]}]});
+        let catalog: ConfiguredCatalog = serde_json::from_value(catalog).unwrap();
+        let mut planner = Planner::new(&config, &none).going_on(InputState::default(), &catalog);
+        for stream in Offer::fixed(&source, &config).streams {
+            assert!(planner.select(&stream.node).is_ok(), "{}", stream.name);
+        }
+        planner.finish().to_string()
+    };
+    assert_eq!(graph(false), "a\n  b ← a\n");
+    assert_eq!(graph(true), "a\na (for its children)\n  b ← a\n");
 }
 
 #[test]
