@@ -1,5 +1,5 @@
-//! Which values of a config are secret: those that the spec marks by `airbyte_secret`; without a spec,
-//! those whose keys are named so.
+//! Which values of a config are secret: those that the spec marks by `airbyte_secret`, and those whose
+//! keys are named as credentials are, since a spec may forget its mark.
 
 use serde_json::Value;
 
@@ -14,12 +14,11 @@ const NAMES: [&str; 7] = [
     "private_key",
 ];
 
-/// Texts of the secret values in `config`: as the spec says, where there is one.
+/// Texts of the secret values in `config`.
 pub(crate) fn of(spec: Option<&Value>, config: &Value) -> Vec<String> {
-    match spec {
-        Some(schema) => values(schema, config),
-        None => named(config),
-    }
+    let mut found = spec.map_or_else(Vec::new, |schema| values(schema, config));
+    found.extend(named(config));
+    found
 }
 
 /// Texts of the values whose keys are named as those of credentials are.
@@ -100,14 +99,15 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn without_a_spec_names_tell() {
+    fn names_tell_what_a_spec_does_not() {
         let config = json!({
             "credentials": {"Access_Token": "t", "token_type": "Bearer", "expires": 3},
             "accounts": [{"client_secret": "s", "user": "u"}],
             "password": "p",
         });
         assert_eq!(of(None, &config), ["t", "s", "p"]);
-        assert_eq!(of(Some(&json!({})), &config), [""; 0]);
+        let spec = json!({"properties": {"accounts": {"airbyte_secret": true}}});
+        assert_eq!(of(Some(&spec), &config), ["s", "u", "t", "s", "p"]);
     }
 
     #[test]
