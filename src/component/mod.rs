@@ -14,8 +14,6 @@ pub mod dpath;
 mod error;
 pub mod error_handler;
 pub mod extractor;
-#[cfg(test)]
-pub(crate) mod fragment;
 mod one_or_many;
 pub mod paginator;
 pub mod partition_router;

@@ -56,7 +56,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::fragment::{from_yaml, mistakes};
+    use crate::component::testing::{from_yaml, mistakes};
 
     #[test]
     fn one_or_a_list() {

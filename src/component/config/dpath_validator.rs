@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     #[test]
     fn all_matches_must_hold_and_none_is_fine() {

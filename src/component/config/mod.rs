@@ -165,7 +165,7 @@ fn scope_of(config: &Value, clock: &Arc<Clock>) -> scope::ConfigOnly {
 #[cfg(test)]
 mod testing {
     use super::*;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     pub(super) fn transform(yaml: &str, mut config: Value) -> Result<Value, ComponentError> {
         let transformation: ConfigTransformation = from_yaml(yaml);
@@ -179,7 +179,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     #[test]
     fn migrations_transformations_and_validations_are_apart() {

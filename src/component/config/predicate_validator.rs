@@ -30,7 +30,7 @@ impl PredicateValidator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     #[test]
     fn the_value_counts_as_it_is_written() {

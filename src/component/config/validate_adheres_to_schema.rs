@@ -69,7 +69,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     #[test]
     fn values_and_json_texts_are_held_against_the_schema() {

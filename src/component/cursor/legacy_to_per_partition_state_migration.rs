@@ -62,7 +62,7 @@ impl LegacyToPerPartitionStateMigration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     fn migrated(state: &Value) -> Value {
         let migration: StateMigration = from_yaml("type: LegacyToPerPartitionStateMigration");

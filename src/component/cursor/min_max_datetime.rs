@@ -106,7 +106,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     fn day(yaml: &str) -> Result<String, String> {
         let moment: Moment = from_yaml(yaml);

@@ -194,7 +194,7 @@ pub(super) mod testing {
     use super::StreamCursor;
     use crate::clock::Clock;
     use crate::component::cursor::{Cursor, Given, Split};
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
     use crate::message::StreamSlice;
     use crate::template::Config;
 

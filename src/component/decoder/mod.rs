@@ -134,7 +134,7 @@ mod testing {
     use serde_json::Value;
 
     use super::{Decoder, Page};
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     pub(super) fn page(yaml: &str, body: &[u8]) -> Page {
         from_yaml::<Decoder>(yaml).decode(body.to_vec(), 1)

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::component::decoder::Decoder;
-    use crate::component::fragment::{from_yaml, mistakes};
+    use crate::component::testing::{from_yaml, mistakes};
     use crate::template::Config;
 
     const PATHS: &str = "

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::component::decoder::Decoder;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     fn extract(yaml: &str, body: &str) -> Result<Vec<Value>, ComponentError> {
         let extractor: DpathExtractor = from_yaml(yaml);

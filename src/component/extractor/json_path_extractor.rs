@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::component::decoder::Decoder;
-    use crate::component::fragment::{from_yaml, mistakes};
+    use crate::component::testing::{from_yaml, mistakes};
     use crate::template::Config;
 
     fn extract(path: &str, body: &str) -> Vec<Value> {

@@ -235,7 +235,7 @@ impl Expansion<'_> {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
     use crate::template::Config;
 
     fn expand_with(yaml: &str, record: &str, fetched: &[Value]) -> Result<Value, ComponentError> {

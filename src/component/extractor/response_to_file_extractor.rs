@@ -137,7 +137,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     fn read(options: &str, body: &[u8]) -> Result<Vec<Value>, ComponentError> {
         let extractor: ResponseToFileExtractor = from_yaml(options);

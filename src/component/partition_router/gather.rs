@@ -100,8 +100,8 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
     use crate::component::partition_router::PartitionRouter;
+    use crate::component::testing::from_yaml;
     use crate::template::Config;
 
     fn gathered(yaml: &str, partitions: Value) -> Result<Value, String> {

@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::{from_yaml, mistakes};
+    use crate::component::testing::{from_yaml, mistakes};
 
     fn partitions(yaml: &str) -> Result<Value, ComponentError> {
         let router: ListPartitionRouter = from_yaml(yaml);

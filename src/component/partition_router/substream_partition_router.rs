@@ -211,7 +211,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::{from_yaml, mistakes};
+    use crate::component::testing::{from_yaml, mistakes};
     use crate::message::Text;
 
     const YAML: &str = "

@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::component::decoder::Decoder;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     fn select(
         yaml: &str,

@@ -95,8 +95,8 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::{from_yaml, node};
     use crate::component::resolver::{ComponentValues, ComponentsResolver};
+    use crate::component::testing::{from_yaml, node};
 
     fn resolve(resolver: &str, template: &str, config: Value) -> Vec<Value> {
         let resolver: ComponentsResolver = from_yaml(resolver);

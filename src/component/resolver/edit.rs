@@ -96,7 +96,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::component::fragment::node;
+    use crate::component::testing::node;
 
     #[test]
     fn what_is_missing_is_made() {

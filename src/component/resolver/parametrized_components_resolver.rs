@@ -42,7 +42,7 @@ impl ParametrizedComponentsResolver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::fragment::mistakes;
+    use crate::component::testing::mistakes;
 
     #[test]
     fn a_condition_is_a_mistake() {

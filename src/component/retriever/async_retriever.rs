@@ -449,7 +449,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
     use crate::http::Headers;
     use crate::message::Text;
 

@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     fn checked(more: &str, cursor: Option<&str>) -> Result<(), String> {
         let retriever: SimpleRetriever = from_yaml(&format!(

@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     const YAML: &str = "
 requester: {type: HttpRequester, url_base: 'https://a.example', path: /x}

@@ -102,7 +102,7 @@ fn around(config: &Config) -> Around {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     const YAML: &str = "
 retriever: {type: SimpleRetriever}

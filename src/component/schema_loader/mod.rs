@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     fn read(path: &str) -> io::Result<Vec<u8>> {
         match path {

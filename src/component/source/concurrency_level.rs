@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     #[test]
     fn a_template_is_limited_and_a_number_is_not() {

@@ -161,7 +161,7 @@ impl DeclarativeSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     const YAML: &str = "
 type: DeclarativeSource

@@ -250,7 +250,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::{from_yaml, mistakes};
+    use crate::component::testing::{from_yaml, mistakes};
 
     const RETRIEVER: &str = "
 retriever:

@@ -64,7 +64,7 @@ impl JsonSchema for PrimaryKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::fragment::{from_yaml, mistakes};
+    use crate::component::testing::{from_yaml, mistakes};
 
     #[test]
     fn all_shapes() {

@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::component::fragment::from_yaml;
+    use crate::component::testing::from_yaml;
 
     fn part(name: &str, key: &str) -> String {
         format!(

@@ -149,7 +149,7 @@ mod testing {
 
     /// Runs the transformation of a piece of YAML over a record.
     pub(super) fn transform(yaml: &str, record: &Value) -> Result<Value, ComponentError> {
-        let transformation: Transformation = crate::component::fragment::from_yaml(yaml);
+        let transformation: Transformation = crate::component::testing::from_yaml(yaml);
         let config = Config::new(json!({"n": 3, "key": "data"}), Arc::new(Clock::system()));
         let mut slice = StreamSlice::default();
         slice.partition.insert("parent_id".to_owned(), json!("p1"));
