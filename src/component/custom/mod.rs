@@ -4,7 +4,7 @@
 //! nobody after this pass needs to know of it. A class that is not offered stays, and is an error
 //! where it is decoded.
 //!
-//! To offer another: a file with its rule, and a line in [`OFFERED`].
+//! To offer another: a file with its rule, and a line in `OFFERED`.
 
 mod asana_http_requester;
 
