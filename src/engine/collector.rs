@@ -1,5 +1,6 @@
 //! The calling thread's side of a run: events in, messages out, and the books.
 
+use super::channel::Receiver;
 use super::checkpoint::Checkpoints;
 use super::{Event, ReadError, Shared, StreamOutcome};
 use crate::clock::monotonic;
@@ -9,7 +10,6 @@ use serde_json::{Map, Value};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 /// How long the calling thread waits for news before it looks whether it should stop.
@@ -57,19 +57,19 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes events until every stream is finished, or the run is cancelled or broken off.
-    pub(super) fn collect(&mut self, events: &Receiver<Event>) -> io::Result<()> {
+    pub(super) fn collect(&mut self, events: &mut Receiver<Event>) -> io::Result<()> {
         let mut grace_until: Option<Instant> = None;
         while !self.is_done() {
-            match events.recv_timeout(TICK) {
-                Ok(event) => self.take(event)?,
+            match events.next(TICK) {
+                Some(event) => self.take(event)?,
                 // All that a worker sends comes before its end.
-                Err(_) if self.shared.working.load(Ordering::Acquire) == 0 => {
-                    while let Ok(event) = events.try_recv() {
+                None if self.shared.working.load(Ordering::Acquire) == 0 => {
+                    while let Some(event) = events.next(Duration::ZERO) {
                         self.take(event)?;
                     }
                     break;
                 }
-                Err(_) => {}
+                None => {}
             }
             if self.shared.session.is_cancelled() {
                 self.shared.schedule.stop();
@@ -82,7 +82,7 @@ impl<'a> Collector<'a> {
         }
         // A counter may tell a check's end before the failure that stands in the channel.
         while self.shared.options.probe
-            && let Ok(event) = events.try_recv()
+            && let Some(event) = events.next(Duration::ZERO)
         {
             self.take(event)?;
         }

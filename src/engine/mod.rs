@@ -8,6 +8,7 @@
 //! partition.
 
 mod async_job;
+mod channel;
 mod checkpoint;
 mod chunks;
 mod collector;
@@ -32,6 +33,7 @@ mod turn;
 mod upload;
 mod worker;
 
+use channel::{Channel, channel};
 use chunks::Chunks;
 pub use error::{Exchange, ReadError};
 pub use fetch::{Kept, KeptRecord, fetch};
@@ -49,11 +51,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
-
-/// Pages that wait for the output before the workers have to.
-const CHANNEL_BOUND: usize = 16;
 
 /// Folder of files where none is named, as the reference has it.
 const FILES: &str = "airbyte-file-transfer";
@@ -159,6 +157,28 @@ enum Event {
     },
 }
 
+impl Event {
+    /// About how many bytes it holds.
+    fn weight(&self) -> usize {
+        const SMALL: usize = 256;
+        match self {
+            Self::Records { records, .. } => SMALL + records.iter().map(Data::size).sum::<usize>(),
+            _ => SMALL,
+        }
+    }
+
+    /// Whether the calling thread need not hear of it at once.
+    fn can_wait(&self) -> bool {
+        match self {
+            Self::Started { .. }
+            | Self::Records { .. }
+            | Self::Opened { .. }
+            | Self::Closed { .. } => true,
+            Self::Failed { .. } | Self::Finished { .. } | Self::Broken { .. } => false,
+        }
+    }
+}
+
 /// What all workers see.
 struct Shared {
     plan: Plan,
@@ -167,7 +187,7 @@ struct Shared {
     stats: Vec<Arc<StreamStats>>,
     /// The chunks of properties that each stream asks for, once they are known.
     chunks: Vec<Chunks>,
-    events: SyncSender<Event>,
+    events: Arc<Channel<Event>>,
     /// Worker threads that have not ended.
     working: AtomicUsize,
     options: Options,
@@ -176,8 +196,16 @@ struct Shared {
 impl Shared {
     /// Sends an event. When nobody listens any more, there is nothing left to do.
     fn send(&self, event: Event) {
-        if self.events.send(event).is_err() {
+        let (weight, can_wait) = (event.weight(), event.can_wait() && !self.options.probe);
+        if self.events.send(event, weight, can_wait).is_err() {
             self.schedule.stop();
+        }
+    }
+
+    /// Tells, once, that a stream is begun: each telling wakes the calling thread.
+    fn start(&self, stream: usize) {
+        if !self.stats[stream].is_started.swap(true, Ordering::Relaxed) {
+            self.send(Event::Started { stream });
         }
     }
 
@@ -222,7 +250,7 @@ pub fn run(
     options: &Options,
     emit: &mut dyn FnMut(Message) -> io::Result<()>,
 ) -> io::Result<Outcome> {
-    let (sender, events) = sync_channel(CHANNEL_BOUND);
+    let (sender, mut events) = channel();
     let workers = if options.probe {
         1
     } else {
@@ -256,7 +284,7 @@ pub fn run(
             spawned => drop(spawned?),
         }
     }
-    let result = collector.collect(&events);
+    let result = collector.collect(&mut events);
     shared.schedule.stop();
     let cancelled = shared.session.is_cancelled();
     result.map(|()| Outcome {

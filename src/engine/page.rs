@@ -3,6 +3,7 @@
 //! In: a read between two pages. Out: its records, in their turn, and the read with its next page.
 //! [`Shared::page`] is the way; what it calls stands below in the same order.
 
+use super::Shared;
 use super::chunks::Gathered;
 use super::delivery::EMBEDDED_PAGE;
 use super::error::ReadError;
@@ -12,7 +13,6 @@ use super::paging::{Around, Seen, initial_token};
 use super::read::{Latest, PartitionRead};
 use super::turn::Turns;
 use super::worker::Fate;
-use super::{Event, Shared};
 use crate::component::ComponentError;
 use crate::component::cursor::{Cursor, Synced};
 use crate::component::decoder::Page;
@@ -150,9 +150,7 @@ impl Shared {
             return Ok(false);
         }
         if read.page == 0 {
-            self.send(Event::Started {
-                stream: read.stream,
-            });
+            self.start(read.stream);
         }
         let is_begun = std::mem::replace(&mut read.pages.are_begun, true);
         if !is_begun && !self.plan.nodes[read.stream].is_lazy {

@@ -35,6 +35,8 @@ pub struct StreamStats {
     pub failed: Counter,
     /// Microseconds of waits between tries, before `--wait-scale`.
     pub waited: Counter,
+    /// Whether its first partition was told of.
+    pub(super) is_started: AtomicBool,
     notes: Mutex<BTreeMap<String, (String, u64)>>,
     /// The path of the extractor.
     pub(super) records_path: Watch,

@@ -134,9 +134,7 @@ impl Shared {
                     None
                 }
                 Some(retriever) => {
-                    self.send(Event::Started {
-                        stream: read.stream,
-                    });
+                    self.start(read.stream);
                     self.prepare(retriever, read, fate)?
                 }
             };

@@ -35,6 +35,11 @@ const USER_AGENT: &str = if env!("CARGO_PKG_REPOSITORY").is_empty() {
     )
 };
 
+/// Bytes that a connection keeps for what comes: no less than ureq lets the head of a response be.
+const INPUT: usize = 64 << 10;
+/// Bytes that a connection keeps for what goes. The first line has to fit, and a URL may have 64 KiB.
+const OUTPUT: usize = 72 << 10;
+
 /// How an [`Agent`] reaches the network.
 #[derive(Debug, Clone)]
 pub struct AgentOptions {
@@ -101,6 +106,8 @@ impl Agent {
                 .allow_non_standard_methods(true)
                 .user_agent(USER_AGENT)
                 .accept_encoding(decode::ACCEPTED)
+                .input_buffer_size(INPUT)
+                .output_buffer_size(OUTPUT)
                 .max_idle_connections(options.connections.saturating_mul(4))
                 .max_idle_connections_per_host(options.connections)
                 .timeout_connect(Some(options.connect_timeout))

@@ -40,8 +40,9 @@ pub enum NodeValue {
     Map(Arc<Map>),
 }
 
-/// The entries of a mapping in their order.
-pub type Map = IndexMap<Arc<str>, Entry>;
+/// The entries of a mapping in their order. Keys are looked up many times while a manifest is loaded,
+/// and hashing them the standard library's way was a sixth of that.
+pub type Map = IndexMap<Arc<str>, Entry, foldhash::fast::RandomState>;
 
 /// A mapping's value, with the place of its key.
 #[derive(Clone, Debug)]

@@ -152,7 +152,8 @@ impl Pass {
         let mut changed = if default.is_some() || own.is_some() || !parameters.is_empty() {
             // No larger than it will be: there are as many of these as components.
             let added = parameters.keys().filter(|key| !map.contains_key(*key));
-            let mut out = Map::with_capacity(map.len() + added.count() + 2);
+            let room = map.len() + added.count() + 2;
+            let mut out = Map::with_capacity_and_hasher(room, Default::default());
             let kept = map.iter().filter(|(key, _)| &***key != PARAMETERS);
             out.extend(kept.map(|(key, entry)| (Arc::clone(key), entry.clone())));
             if let Some(default) = default {

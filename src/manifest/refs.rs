@@ -134,7 +134,7 @@ impl Resolver<'_> {
     /// All entries but `$ref`.
     fn entries(&mut self, map: &Map) -> (Map, Shape) {
         let mut shape = LEAF;
-        let mut out = Map::with_capacity(map.len());
+        let mut out = Map::with_capacity_and_hasher(map.len(), Default::default());
         for (key, entry) in map {
             if &**key == "$ref" {
                 continue;
@@ -194,7 +194,7 @@ impl Resolver<'_> {
         if own.is_empty() {
             return (target, inner);
         }
-        let mut spread = Map::with_capacity(base.len() + own.len());
+        let mut spread = Map::with_capacity_and_hasher(base.len() + own.len(), Default::default());
         for (key, entry) in base.iter() {
             let mut entry = entry.clone();
             entry.node.via = entry.node.via.within(&target.via.at_key(key));

@@ -41,7 +41,7 @@ pub(super) fn document(text: &str, name: &str, lints: &mut Vec<Lint>) -> Result<
         file,
         lints,
         open: Vec::new(),
-        anchors: HashMap::new(),
+        anchors: HashMap::default(),
         root: None,
     };
     for event in Parser::new_from_str(text) {
@@ -171,8 +171,8 @@ impl Builder<'_> {
                     at,
                     anchor,
                     height: 0,
-                    own: Map::new(),
-                    merged: Map::new(),
+                    own: Map::default(),
+                    merged: Map::default(),
                     key: None,
                 })
             }

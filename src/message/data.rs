@@ -84,6 +84,15 @@ impl Data {
         }
     }
 
+    /// About how many bytes it holds: those of its text, or a guess for a tree.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match &self.form {
+            Form::Text(raw) => raw.text.as_str().len(),
+            Form::Tree(_) => 1024,
+        }
+    }
+
     /// The text as it came, when nothing has been changed.
     #[must_use]
     pub fn text(&self) -> Option<&Text> {

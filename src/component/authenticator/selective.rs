@@ -34,10 +34,11 @@ pub(super) fn at_path<'a>(config: &'a Config, path: &[String]) -> Option<&'a Val
 
 impl SelectiveAuthenticator {
     fn chosen(&self, config: &Config) -> Result<&Authenticator, ComponentError> {
-        let path = self.authenticator_selection_path.join(".");
+        let path = || self.authenticator_selection_path.join(".");
         let value = at_path(config, &self.authenticator_selection_path).ok_or_else(|| {
             ComponentError::config(format!(
-                "the config has no `{path}`, which selects the authenticator"
+                "the config has no `{}`, which selects the authenticator",
+                path()
             ))
         })?;
         let name = Literal::from_json(value).to_python_str();
@@ -48,7 +49,8 @@ impl SelectiveAuthenticator {
                 .map(|key| format!("`{key}`"))
                 .collect();
             ComponentError::config(format!(
-                "`{path}` of the config is `{name}`: expected one of {}",
+                "`{}` of the config is `{name}`: expected one of {}",
+                path(),
                 known.join(", ")
             ))
         })

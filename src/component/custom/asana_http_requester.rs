@@ -25,7 +25,7 @@ pub(super) fn write(fields: &Map, at: &Node, around: &Around<'_>) -> Map {
     }
     let parameters = fields.get("request_parameters").map(|entry| &entry.node);
     let mut map = match parameters.map(|node| &node.value) {
-        None | Some(NodeValue::Null) => Map::new(),
+        None | Some(NodeValue::Null) => Map::default(),
         Some(NodeValue::Map(map)) => Map::clone(map),
         // A text may come out as a mapping only when the stream is read.
         Some(_) => return written,

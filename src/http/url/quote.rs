@@ -83,6 +83,10 @@ pub(super) fn hex_pair(escape: &[u8]) -> Option<u8> {
 pub fn requote(url: &str) -> String {
     // A `%` before two letters or digits that are no escape (`%zz`) makes every `%` a literal one.
     let bytes = url.as_bytes();
+    // Most have been quoted all over by now.
+    if bytes.iter().all(|&b| is_unreserved(b) || is_safe(b)) {
+        return url.to_owned();
+    }
     let mut literal = false;
     let mut quoted = String::with_capacity(url.len());
     let mut rest = bytes;

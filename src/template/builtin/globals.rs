@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 
 use chrono::TimeDelta;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::Builtin;
 use super::encode::quote_plus;
@@ -99,10 +101,14 @@ fn today_with_timezone(m: &mut Machine<'_>, args: Args) -> Eval<TValue> {
     let zone = zone
         .as_str()
         .ok_or_else(|| Fault::other("unknown time zone"))?;
-    let zone: chrono_tz::Tz = zone
-        .parse()
-        .map_err(|_| Fault::other(format!("unknown time zone `{zone}`")))?;
-    Ok(Date(m.now().with_timezone(&zone).date_naive()).into_value())
+    let zone =
+        TimeZone::get(zone).map_err(|_| Fault::other(format!("unknown time zone `{zone}`")))?;
+    let now = m.now();
+    // An instant that has no offset is beyond the years that either library knows.
+    let offset = Timestamp::from_second(now.timestamp())
+        .map(|instant| zone.to_offset(instant).seconds())
+        .unwrap_or_default();
+    Ok(Date((now + TimeDelta::seconds(i64::from(offset))).date_naive()).into_value())
 }
 
 fn timestamp(_: &mut Machine<'_>, args: Args) -> Eval<TValue> {
@@ -252,4 +258,35 @@ fn lipsum(_: &mut Machine<'_>, args: Args) -> Eval<TValue> {
     let paragraph = "<p>Lorem ipsum dolor sit amet, consectetur adipiscing elit.</p>";
     let all: Vec<&str> = (0..n).map(|_| paragraph).collect();
     Ok(TValue::from(all.join("\n\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use crate::clock::Clock;
+    use crate::template::scope::ConfigOnly;
+    use crate::template::{Config, Template};
+
+    #[test]
+    fn a_zone_has_its_own_day_also_after_the_years_of_its_table() {
+        // 2050-07-01T04:30:00Z: half past midnight in New York's summer time.
+        let clock = Arc::new(Clock::new(Some(2_540_262_600_000_000), 0.0));
+        let config = Config::new(json!({}), clock);
+        let today = |zone: &str| {
+            let text = format!("{{{{ today_with_timezone('{zone}') }}}}");
+            let template = Template::<ConfigOnly>::new(&text).unwrap();
+            let scope = ConfigOnly {
+                config: config.clone(),
+            };
+            template.json(&scope).ok()
+        };
+        assert_eq!(today("America/New_York"), Some(json!("2050-07-01")));
+        assert_eq!(today("US/Eastern"), Some(json!("2050-07-01")));
+        assert_eq!(today("America/Chicago"), Some(json!("2050-06-30")));
+        assert_eq!(today("utc"), Some(json!("2050-07-01")));
+        assert_eq!(today("Europe/Atlantis"), None);
+    }
 }
