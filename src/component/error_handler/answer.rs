@@ -1,10 +1,12 @@
 //! What templates and filters see of a response.
 
-use std::sync::Arc;
+use std::io::BufReader;
+use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
-use crate::http::Response;
+use crate::http::{Body, Response};
 use crate::message::Text;
 use crate::template::{Config, Lazy, TValue, headers, json, lazy, scope};
 
@@ -14,10 +16,15 @@ use crate::template::{Config, Lazy, TValue, headers, json, lazy, scope};
 /// As airbyte-cdk 7.39.1, `http_response_filter.py`.
 #[must_use]
 pub fn response_scope(url: &str, response: Option<&Response>, config: &Config) -> scope::Response {
-    let empty = || json(&Value::Object(serde_json::Map::new()));
-    let body: TValue = response
-        .and_then(|response| Text::parse(without_mark(response).to_vec(), 1).ok())
-        .map_or_else(empty, |text| lazy(Arc::new(Body(text))));
+    let empty = || json(&Value::Object(Map::new()));
+    let body: TValue = match response {
+        Some(response) if response.body.is_long() => {
+            lazy(Arc::new(Long(response.body.clone(), OnceLock::new())))
+        }
+        Some(response) => Text::parse(without_mark(response.body.start()).to_vec(), 1)
+            .map_or_else(|_| empty(), |text| lazy(Arc::new(Short(text)))),
+        None => empty(),
+    };
     let fields = response.map_or_else(empty, |response| headers(response.headers.iter()));
     let mut scope = scope::Response::new(config.clone(), body, fields);
     scope.request_url = Some(json(&bare_url(url).into()));
@@ -26,9 +33,9 @@ pub fn response_scope(url: &str, response: Option<&Response>, config: &Config) -
 
 /// A body that is checked, and parsed only where a template looks: predicates see every page.
 #[derive(Debug)]
-struct Body(Text);
+struct Short(Text);
 
-impl Lazy for Body {
+impl Lazy for Short {
     fn get(&self, key: &str) -> Option<Value> {
         self.0.get(key).map(|text| text.value())
     }
@@ -38,13 +45,37 @@ impl Lazy for Body {
     }
 }
 
+/// A long body: read only where a template looks, and kept only if it is JSON as a whole.
+#[derive(Debug)]
+struct Long(Body, OnceLock<Option<Text>>);
+
+impl Long {
+    fn text(&self) -> Option<&Text> {
+        let read = || {
+            serde_json::from_reader::<_, IgnoredAny>(BufReader::new(self.0.reader())).ok()?;
+            Text::parse(self.0.bytes().ok()?.into_owned(), 1).ok()
+        };
+        self.1.get_or_init(read).as_ref()
+    }
+}
+
+impl Lazy for Long {
+    fn get(&self, key: &str) -> Option<Value> {
+        self.text()?.get(key).map(|text| text.value())
+    }
+
+    fn whole(&self) -> Value {
+        self.text()
+            .map_or_else(|| Value::Object(Map::new()), Text::value)
+    }
+}
+
 fn json_body(response: &Response) -> Option<Value> {
-    serde_json::from_slice(without_mark(response)).ok()
+    serde_json::from_slice(without_mark(response.body.start())).ok()
 }
 
 /// The body without a byte order mark.
-fn without_mark(response: &Response) -> &[u8] {
-    let body = &response.body;
+fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
@@ -68,7 +99,9 @@ fn bare_url(url: &str) -> String {
 pub fn error_message(response: &Response) -> Option<String> {
     match json_body(response) {
         Some(body) => message_in(&body),
-        None => std::str::from_utf8(&response.body).ok().map(str::to_owned),
+        None => std::str::from_utf8(response.body.start())
+            .ok()
+            .map(str::to_owned),
     }
 }
 

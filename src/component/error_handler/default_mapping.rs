@@ -81,7 +81,9 @@ fn unexpected(response: &Response) -> Verdict {
 fn of_transport_error(error: &TransportError) -> Verdict {
     let (action, failure_type) = match error.kind {
         TransportErrorKind::Invalid => (Action::Fail, FailureType::ConfigError),
-        TransportErrorKind::NotRecorded => (Action::Fail, FailureType::SystemError),
+        TransportErrorKind::Storage | TransportErrorKind::NotRecorded => {
+            (Action::Fail, FailureType::SystemError)
+        }
         TransportErrorKind::Dns
         | TransportErrorKind::Connect
         | TransportErrorKind::Proxy

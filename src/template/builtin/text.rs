@@ -298,7 +298,10 @@ mod tests {
         ] {
             assert_eq!(value(own).unwrap(), own);
         }
-        assert_eq!(value("{{ config.pair|truncate }}").unwrap(), json!({"a": 1}));
+        assert_eq!(
+            value("{{ config.pair|truncate }}").unwrap(),
+            json!({"a": 1})
+        );
         assert_eq!(value("{{ 'abc' % config.nothing }}").unwrap(), "abc");
         for wrong in [
             "{{ config.n|wordwrap(5) }}",
