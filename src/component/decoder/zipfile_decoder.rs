@@ -80,7 +80,7 @@ mod tests {
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
-    use super::super::testing::{page, values};
+    use super::super::testing::{page, parts, values};
 
     fn archive(files: &[(&str, &str)]) -> Vec<u8> {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
@@ -105,7 +105,10 @@ mod tests {
             values(YAML, &body),
             [json!({"id": "1"}), json!({"id": "2"})]
         );
-        assert_eq!(page(YAML, &body).first().value(), json!({"id": "1"}));
+        for page in [page(YAML, &body), parts(YAML, &body, 1)] {
+            assert_eq!(page.first().value(), json!({"id": "1"}));
+            assert_eq!(page.documents().len(), 2);
+        }
     }
 
     #[test]

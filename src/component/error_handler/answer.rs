@@ -52,8 +52,11 @@ struct Long(Body, OnceLock<Option<Text>>);
 impl Long {
     fn text(&self) -> Option<&Text> {
         let read = || {
-            serde_json::from_reader::<_, IgnoredAny>(BufReader::new(self.0.reader())).ok()?;
-            Text::parse(self.0.bytes().ok()?.into_owned(), 1).ok()
+            let mut reader = BufReader::new(self.0.reader());
+            let mark = self.0.start().len() - without_mark(self.0.start()).len();
+            reader.seek_relative(i64::try_from(mark).ok()?).ok()?;
+            serde_json::from_reader::<_, IgnoredAny>(reader).ok()?;
+            Text::parse(without_mark(&self.0.bytes().ok()?).to_vec(), 1).ok()
         };
         self.1.get_or_init(read).as_ref()
     }
@@ -174,6 +177,18 @@ mod tests {
         assert_eq!(words(r#"{"code": 3}"#), None);
         assert_eq!(words("[]").as_deref(), Some(""));
         assert_eq!(words("<h1>oops</h1>").as_deref(), Some("<h1>oops</h1>"));
+    }
+
+    #[test]
+    fn a_long_body_is_seen_if_it_is_json() {
+        let long = |body: &str| Long(Body::in_file(body.as_bytes()), OnceLock::new());
+        let json = long("\u{feff}{\"a\": [1]}");
+        assert_eq!(json.get("a"), Some(serde_json::json!([1])));
+        assert_eq!(json.get("b"), None);
+        for other in ["{\"a\": 1}\n{\"a\": 2}\n", "a,b\n1,2\n"] {
+            assert_eq!(long(other).get("a"), None);
+            assert_eq!(long(other).whole(), serde_json::json!({}));
+        }
     }
 
     #[test]

@@ -137,6 +137,7 @@ mod tests {
         };
         assert_eq!(action(TransportErrorKind::Timeout), Action::Retry);
         assert_eq!(action(TransportErrorKind::Invalid), Action::Fail);
+        assert_eq!(action(TransportErrorKind::Storage), Action::Fail);
         assert_eq!(action(TransportErrorKind::NotRecorded), Action::Fail);
     }
 }
