@@ -282,7 +282,7 @@ streams:
                     403
                 },
                 headers: Headers::default(),
-                body: body.to_string().into_bytes(),
+                body: body.to_string().into_bytes().into(),
                 wire_bytes: 0,
             })
         };

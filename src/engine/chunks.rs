@@ -99,6 +99,11 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// Whether the page is merged with nothing, and may come in parts.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.is_whole && self.alone.is_empty()
+    }
+
     /// Adds the records of a chunk.
     pub(super) fn add(&mut self, selection: Selection) {
         for record in selection.records {
@@ -117,7 +122,7 @@ impl<'a> Gathered<'a> {
 
     /// The page's records, with those of the last chunk.
     pub(super) fn with(mut self, last: Selection) -> Selection {
-        if self.is_whole && self.alone.is_empty() {
+        if self.is_nothing() {
             return last;
         }
         let read = last.read;

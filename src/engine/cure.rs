@@ -55,6 +55,7 @@ fn of_silence(requester: &HttpRequester, kind: TransportErrorKind) -> Option<Str
         Kind::Timeout => "try again later, or give the requester a longer `read_timeout_in_seconds`".to_owned(),
         Kind::Broken => "try again later".to_owned(),
         Kind::Invalid => format!("check the URL{host}"),
+        Kind::Storage => "make room in the folder for temporary files, or name another one in `TMPDIR`".to_owned(),
         Kind::Redirects | Kind::NotRecorded => return None,
     })
 }

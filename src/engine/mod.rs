@@ -21,6 +21,7 @@ mod nested;
 mod notice;
 mod page;
 mod paging;
+mod part;
 mod partitions;
 mod queue;
 mod read;

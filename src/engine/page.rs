@@ -1,7 +1,8 @@
 //! The way of one page: asked for, selected, handed on, gone on from.
 //!
 //! In: a read between two pages. Out: its records, in their turn, and the read with its next page.
-//! [`Shared::page`] is the way; what it calls stands below in the same order.
+//! [`Shared::page`] is the way; what it calls stands below in the same order. A long page goes it part
+//! by part, all of them in the one turn of the page, so that memory holds a part only.
 
 use super::Shared;
 use super::chunks::Gathered;
@@ -9,66 +10,24 @@ use super::delivery::EMBEDDED_PAGE;
 use super::error::ReadError;
 use super::exchange::Answer;
 use super::notice::head;
-use super::paging::{Around, Seen, initial_token};
-use super::read::{Latest, PartitionRead};
-use super::turn::Turns;
+use super::paging::{Seen, initial_token};
+use super::part::{Came, Out};
+use super::read::PartitionRead;
 use super::worker::Fate;
 use crate::component::ComponentError;
-use crate::component::cursor::{Cursor, Synced};
+use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
-use crate::component::record_filter::{Selecting, Selection};
-use crate::component::retriever::{PaginationReset, Retriever};
-use crate::component::transformation::Transformation;
-use crate::http::{Headers, Response};
-use crate::message::StreamSlice;
-use crate::plan::StreamNode;
-use serde_json::Value;
-use std::sync::{Arc, PoisonError};
-
-/// A page that came, and all that it was asked for with.
-struct Came<'a> {
-    stream: usize,
-    node: &'a StreamNode,
-    number: u64,
-    /// What the state knows the partition by.
-    slice: Arc<StreamSlice>,
-    /// What the records are selected with.
-    part: Arc<StreamSlice>,
-    asked: Arc<StreamSlice>,
-    token: Option<Value>,
-    page_size: Option<i64>,
-    turns: Arc<Turns>,
-    latest: Arc<Latest>,
-    response: Response,
-    page: Page,
-    /// The beginning of the body.
-    head: Vec<u8>,
-    /// Which records are new, where the API does not tell.
-    synced: Option<Synced<'a>>,
-    /// Whether the first record that is not new ends the pages.
-    is_feed: bool,
-    /// Whether records that are not new are dropped here.
-    is_client_side: bool,
-}
+use crate::component::retriever::PaginationReset;
+use crate::http::{Body, Headers, Response};
+use std::sync::Arc;
 
 /// What is known of the next page before this one is worked on.
-struct Ahead {
+pub(super) struct Ahead {
     /// The read, if it is still here: its next page is not known.
-    read: Option<PartitionRead>,
-    error: Option<ComponentError>,
+    pub(super) read: Option<PartitionRead>,
+    pub(super) error: Option<ComponentError>,
     /// Whether there is no next page.
-    is_last: bool,
-}
-
-impl Ahead {
-    /// Nothing is known of the next page of `read`.
-    fn none(read: PartitionRead) -> Self {
-        Self {
-            read: Some(read),
-            error: None,
-            is_last: false,
-        }
-    }
+    pub(super) is_last: bool,
 }
 
 impl Shared {
@@ -86,41 +45,37 @@ impl Shared {
         if read.goes_round(&response.body) {
             return Err(loop_error(&read));
         }
-        let came = self.came(&read, response);
+        let turns = Arc::clone(&read.turns);
+        let (mut came, body) = self.came(&read, response);
         if let Some(reduction) = retriever.page_size_reduction() {
             reduction.succeeded(&mut read.pages.size);
         }
-        // No page follows one whose records fail: those that a template may fail on come first.
-        let before = came.selects_by_template().then(|| self.select(&came));
-        let mut ahead = match &before {
-            Some((_, Some(_))) => Ahead::none(read),
-            _ => self.ask_ahead(&came, read, fate),
+        let is_in_parts = gathered.is_nothing();
+        let mut out = Out {
+            ahead: Ahead::of(read),
+            gathered: Some(gathered),
+            turn: None,
+            seen: Seen::default(),
+            is_last: false,
         };
-        let (selection, select_error) = before.unwrap_or_else(|| self.select(&came));
-        let mut selection = gathered.with(selection);
-        let mut failed = select_error.map(ReadError::from);
-        if let Some(uploader) = came.node.stream.file_uploader() {
-            let uploaded = self.upload(came.stream, uploader, &mut selection.records);
-            failed = uploaded.err().or(failed);
+        let mut goes_on = Ok(true);
+        let mut take = |page| {
+            came.page = page;
+            goes_on = self.part(&came, &mut out, &turns, fate);
+            matches!(goes_on, Ok(true))
+        };
+        if is_in_parts {
+            retriever.read(body, &mut take);
+        } else {
+            take(retriever.decode(body));
         }
-        let Some(turn) = came.turns.wait(came.number) else {
+        let Some(turn) = out.turn.filter(|_| !matches!(goes_on, Ok(false))) else {
             return Ok(());
         };
-        let seen = Seen::of(&selection);
-        if let Some(read) = &mut ahead.read {
-            came.note_newest(read, &selection);
-        }
-        let is_last = self.take_note(&came, &mut selection, &seen);
-        // A check asks for one record, and does not look at those behind it.
-        let is_enough = self.options.probe && came.node.selected && !selection.records.is_empty();
-        self.feed(came.node, came.stream, &came.slice, &selection.records)?;
-        self.hand_out(came.node, came.stream, &came.slice, selection.records);
-        let failed = failed.or(ahead.error.map(ReadError::from));
-        if let Some(error) = failed.filter(|_| !is_enough) {
-            return Err(match came.page.broken {
-                None => error,
-                Some(_) => self.unread(error, &came.around(), &came.head),
-            });
+        goes_on?;
+        let (ahead, seen, is_last) = (out.ahead, out.seen, out.is_last);
+        if let Some(error) = ahead.error {
+            return Err(error.into());
         }
         turn.pass();
         let is_download = came.node.stream.retriever().job().is_some();
@@ -177,7 +132,7 @@ impl Shared {
             return Ok(Answer::Page(Response {
                 status: 200,
                 headers: Headers::default(),
-                body: page.to_string().into_bytes(),
+                body: page.to_string().into_bytes().into(),
                 wire_bytes: 0,
             }));
         }
@@ -239,14 +194,13 @@ impl Shared {
         }
     }
 
-    /// The page of a response, with all that it was asked for with.
-    fn came(&self, read: &PartitionRead, mut response: Response) -> Came<'_> {
+    /// The page of a response, with all that it was asked for with, and its body.
+    fn came(&self, read: &PartitionRead, mut response: Response) -> (Came<'_>, Body) {
         let node = &self.plan.nodes[read.stream];
-        let head = head(&response.body);
-        let page = node.retriever().decode(std::mem::take(&mut response.body));
+        let body = std::mem::take(&mut response.body);
         let is_feed = node.stream.cursor().is_some_and(Cursor::is_data_feed);
         let is_client_side = node.stream.cursor().is_some_and(Cursor::is_client_side);
-        Came {
+        let came = Came {
             stream: read.stream,
             node,
             number: read.page,
@@ -255,7 +209,6 @@ impl Shared {
             asked: Arc::clone(&read.pages.asked),
             token: read.pages.token.clone(),
             page_size: read.pages.size.reduced,
-            turns: Arc::clone(&read.turns),
             latest: Arc::clone(&read.latest),
             synced: (node.cursor.as_ref())
                 .filter(|_| is_feed || is_client_side)
@@ -263,21 +216,18 @@ impl Shared {
             is_feed,
             is_client_side,
             response,
-            page,
-            head,
-        }
+            page: Page::default(),
+            head: head(body.start()),
+        };
+        (came, body)
     }
 
     /// Lets another worker ask for the next page while this one is worked on, if its token can be
     /// known without the records.
-    fn ask_ahead(&self, came: &Came<'_>, read: PartitionRead, fate: &mut Fate) -> Ahead {
+    pub(super) fn ask_ahead(&self, came: &Came<'_>, read: PartitionRead, fate: &mut Fate) -> Ahead {
         let retriever = came.node.retriever();
         let paginator = retriever.paginator();
-        let mut ahead = Ahead {
-            read: Some(read),
-            error: None,
-            is_last: false,
-        };
+        let mut ahead = Ahead::of(read);
         if !self.options.read_ahead
             || came.is_feed
             || came.starts_again()
@@ -298,65 +248,6 @@ impl Shared {
             Err(error) => ahead.error = Some(error),
         }
         ahead
-    }
-
-    /// Selects the records of a page; those before the one that failed count too.
-    fn select(&self, came: &Came<'_>) -> (Selection, Option<ComponentError>) {
-        // The reference reads no records from a response with an error status, even where its error
-        // handler calls it a success (`requests.Response` is false from 400 on).
-        // Differs: its page token counts, so that an API which hands out its first token with an
-        // error status, as Asana's events do with 412, can be read.
-        if came.response.status >= 400 {
-            return (Selection::default(), None);
-        }
-        let fetch = |retriever: &Retriever, slice: &Arc<StreamSlice>| {
-            self.read_whole(came.stream, retriever, slice)
-        };
-        let selecting = Selecting {
-            fetch: Some(&fetch),
-            slice: &came.part,
-            token: None,
-            transformations: came.node.stream.transformations(),
-            schema: came.node.schema.as_ref(),
-            config: &self.session.config,
-            // A feed's pages have to be seen whole to know where they end.
-            synced: came.synced.as_ref().filter(|_| !came.is_feed),
-            transform_first: came.is_client_side,
-        };
-        let selector = came.node.retriever().record_selector();
-        match selector.select(&came.page, &selecting) {
-            Ok(selection) => (selection, None),
-            Err(error) => (error.before, Some(error.error)),
-        }
-    }
-
-    /// Counts the records and notes their cursor values. True when a feed has come to records that
-    /// are not new, which are dropped.
-    fn take_note(&self, came: &Came<'_>, selection: &mut Selection, seen: &Seen) -> bool {
-        let stats = &self.stats[came.stream];
-        stats.read.add(seen.read);
-        stats.filtered.add(seen.read.saturating_sub(seen.selected));
-        if came.response.status < 400 {
-            self.notice_records(came.stream, &came.around(), seen);
-        }
-        if let Some(warning) = &came.page.warning {
-            self.notice_unread(came.stream, warning, &came.around(), &came.head);
-        }
-        let at_end = match &came.synced {
-            Some(synced) if came.is_feed => {
-                selection.records.retain(|record| synced.keeps(record));
-                seen.last.as_ref().is_some_and(|last| !synced.keeps(last))
-            }
-            _ => false,
-        };
-        if self.plan.is_tracked(came.stream)
-            && let Some(cursor) = &came.node.cursor
-        {
-            let mut latest = came.latest.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = latest.take();
-            *latest = cursor.latest_of(before, &selection.records);
-        }
-        at_end
     }
 
     /// Asks for the page after this one, or for the first one again.
@@ -390,38 +281,14 @@ impl Shared {
     }
 }
 
-impl Came<'_> {
-    /// Whether a template over its records may fail.
-    fn selects_by_template(&self) -> bool {
-        let mut transformations = self.node.stream.transformations().iter();
-        self.node.retriever().record_selector().filters()
-            || transformations.any(Transformation::is_templated)
-    }
-
-    fn around(&self) -> Around<'_> {
-        Around {
-            response: &self.response,
-            page: &self.page,
-            slice: &self.asked,
-            token: self.token.as_ref(),
-            page_size: self.page_size,
+impl Ahead {
+    /// Nothing is known.
+    fn of(read: PartitionRead) -> Self {
+        Self {
+            read: Some(read),
+            error: None,
+            is_last: false,
         }
-    }
-
-    /// Notes how far the pages have come, where they may start again from there.
-    fn note_newest(&self, read: &mut PartitionRead, selection: &Selection) {
-        if self.starts_again()
-            && let Some(cursor) = &self.node.cursor
-        {
-            let before = read.pages.newest.take();
-            read.pages.newest = cursor.latest_of(before, &selection.records);
-        }
-    }
-
-    /// Whether the records may decide that the pagination starts again.
-    fn starts_again(&self) -> bool {
-        let reset = self.node.retriever().pagination_reset();
-        reset.is_some_and(|reset| reset.limit().is_some() || reset.splits())
     }
 }
 

@@ -46,6 +46,13 @@ impl Seen {
         }
     }
 
+    /// Adds what was selected from the next part of the page.
+    pub(super) fn add(&mut self, next: Self) {
+        self.selected += next.selected;
+        self.read += next.read;
+        self.last = next.last.or(self.last.take());
+    }
+
     /// The same for a download, whose pages are counted before anything is filtered.
     pub(super) fn of_download(self) -> Self {
         Self {

@@ -4,6 +4,7 @@ use super::async_job::Done;
 use super::turn::Turns;
 use crate::component::cursor::CursorValue;
 use crate::component::retriever::PageSize;
+use crate::http::Body;
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -126,9 +127,11 @@ impl PartitionRead {
     }
 
     /// Notes the page that came for the present token; true when the pages go round in a circle.
-    pub(super) fn goes_round(&mut self, body: &[u8]) -> bool {
+    pub(super) fn goes_round(&mut self, body: &Body) -> bool {
         let token = hash(&self.pages.token.as_ref().map(Value::to_string));
-        self.pages.repeats.note(token, || hash(&body))
+        self.pages
+            .repeats
+            .note(token, || hash(&(body.len(), body.start())))
     }
 }
 

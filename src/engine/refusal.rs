@@ -93,7 +93,8 @@ fn answer(response: &Response, secrets: &Secrets) -> Option<String> {
     const LOOKED_AT: usize = 1 << 14;
     let words = error_message(response).filter(|words| !words.trim().is_empty());
     let words = words.unwrap_or_else(|| {
-        let start = response.body.get(..LOOKED_AT).unwrap_or(&response.body);
+        let start = response.body.start();
+        let start = start.get(..LOOKED_AT).unwrap_or(start);
         String::from_utf8_lossy(start).into_owned()
     });
     Some(shown(&secrets.mask(&words))).filter(|answer| !answer.is_empty())

@@ -5,7 +5,9 @@ use super::error::ReadError;
 use super::exchange::{Answer, Mends};
 use crate::component::requester::RequestParts;
 use crate::component::stream::FileUploader;
+use crate::http::Body;
 use crate::message::{Data, FileReference};
+use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,16 +68,16 @@ impl Shared {
         Ok(FileReference {
             staging_file_url: path.display().to_string(),
             source_file_relative_path: below.display().to_string(),
-            file_size_bytes: content.len() as u64,
+            file_size_bytes: content.len(),
         })
     }
 }
 
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write(path: &Path, content: &Body) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::write(path, content)
+    io::copy(&mut content.reader(), &mut File::create(path)?).map(|_| ())
 }
 
 /// A random UUID, version 4.

@@ -3,9 +3,8 @@
 //! In: a [`Request`]. Out: the [`Response`] at the end of its redirects, its body decoded. Knows
 //! nothing of retries and statuses.
 //!
-//! Bodies are whole in memory today. All below `Agent::send_once` streams already (`open` returns at
-//! the head, `Counted` and `decode::decoder` are readers), so that a second method of `Transport`
-//! could hand out the decoding reader which `send_once` reads to its end.
+//! A body is read to its end before anybody sees it: what comes short is an error, and no connection
+//! waits for those who read records. A long one goes through memory into a temporary file.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -16,6 +15,7 @@ use ureq::http::Method;
 use ureq::http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use super::body::{Body, IN_MEMORY, Unkept};
 use super::proxy::{Proxies, is_secure};
 use super::{
     Headers, Request, Response, Secrets, Transport, TransportError, TransportErrorKind, decode,
@@ -208,23 +208,30 @@ impl Agent {
             broke: &broke,
             body: body.into_reader(),
         };
-        // A length is only believed so far: a host can claim any.
-        let mut content = Vec::with_capacity(length.unwrap_or(0).min(16 << 20));
-        let read = match headers.get("content-encoding") {
-            None => reader.read_to_end(&mut content).map(|_| ()),
+        let length = length.unwrap_or(0);
+        let gather = |content: &mut dyn Read| Body::gather(content, length, IN_MEMORY);
+        let body = match headers.get("content-encoding") {
+            None => gather(&mut reader),
             Some(codings) => decode::decoder(codings, &mut reader)
-                .and_then(|mut decoded| decoded.read_to_end(&mut content))
-                // A decoder may stop before the end, and the connection would not be kept.
-                .and_then(|_| io::copy(&mut reader, &mut io::sink()).map(|_| ())),
+                .map_err(Unkept::Source)
+                .and_then(|mut decoded| gather(&mut decoded))
+                .and_then(|body| {
+                    // A decoder may stop before the end, and the connection would not be kept.
+                    let rest = io::copy(&mut reader, &mut io::sink());
+                    rest.map(|_| body).map_err(Unkept::Source)
+                }),
         };
-        read.map_err(|error| match broke.get() {
-            true => failure::of(error.into(), request, &self.options),
-            false => failure::of_coding(&error, request),
+        let body = body.map_err(|error| match error {
+            Unkept::File(error) => failure::of_storage(&error, request),
+            Unkept::Source(error) if broke.get() => {
+                failure::of(error.into(), request, &self.options)
+            }
+            Unkept::Source(error) => failure::of_coding(&error, request),
         })?;
         Ok(Response {
             status: head.status.as_u16(),
             headers,
-            body: content,
+            body,
             wire_bytes: wire.get(),
         })
     }

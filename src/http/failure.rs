@@ -34,6 +34,15 @@ pub(super) fn of_coding(error: &io::Error, request: &Request) -> TransportError 
     }
 }
 
+/// A long body could not be kept.
+pub(super) fn of_storage(error: &io::Error, request: &Request) -> TransportError {
+    let host = Parts::of(&request.url).host();
+    TransportError {
+        kind: TransportErrorKind::Storage,
+        message: format!("the long response of {host} cannot be kept in a temporary file: {error}"),
+    }
+}
+
 /// `near` is whom the connection is made to: a proxy, else the host itself.
 fn describe(
     error: &ureq::Error,

@@ -8,6 +8,7 @@
 
 mod agent;
 mod archive;
+mod body;
 mod decode;
 mod failure;
 mod finder;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use agent::{Agent, AgentError, AgentOptions};
 pub use archive::{Archive, ArchiveError, ArchiveMeta, Held, read_requests};
+pub use body::{Body, BodyReader};
 pub use gate::{Gate, GateKey, Stopped};
 pub use proxy::Proxies;
 pub use recorder::{RecordError, RecordOptions, Recorder};
@@ -60,8 +62,8 @@ pub struct Response {
     pub status: u16,
     /// Header fields in the order in which they came.
     pub headers: Headers,
-    /// Body bytes.
-    pub body: Vec<u8>,
+    /// The body: in memory, or in a temporary file when it is long.
+    pub body: Body,
     /// Bytes of the body on the wire, before content codings were undone.
     pub wire_bytes: u64,
 }
@@ -146,6 +148,8 @@ pub enum TransportErrorKind {
     Timeout,
     /// The TLS handshake failed: wrong certificate, host or protocol.
     Tls,
+    /// The temporary file of a long body cannot be written.
+    Storage,
     /// The URL or a header is not valid.
     Invalid,
     /// More redirects than are followed.

@@ -20,7 +20,7 @@ use tempfile::TempPath;
 
 use super::archive::{KINDS, mask_body, masked};
 use super::url::{Parts, parse_query};
-use super::{Headers, Request, Response, Secrets, Transport, TransportError};
+use super::{Body, Headers, Request, Response, Secrets, Transport, TransportError};
 use crate::clock::{Clock, monotonic};
 
 /// What a [`Recorder`] writes besides the exchanges.
@@ -158,15 +158,14 @@ impl Recorder {
     }
 
     fn write(&self, exchange: &Exchange) {
-        let mut text = self.entry(exchange).to_string();
+        let text = self.entry(exchange).map(|entry| entry.to_string());
         let mut state = self.lock();
-        if !state.is_first {
-            text.insert_str(0, ",\n");
-        }
+        let comma = if state.is_first { "" } else { ",\n" };
         let Some(file) = &mut state.file else {
             return;
         };
-        if let Err(error) = file.writer.write_all(text.as_bytes()) {
+        let written = text.and_then(|text| write!(file.writer, "{comma}{text}"));
+        if let Err(error) = written {
             state.trouble = Some(error);
             // What is buffered must not be tried again when it is dropped.
             if let Some(file) = state.file.take() {
@@ -176,7 +175,8 @@ impl Recorder {
         state.is_first = false;
     }
 
-    fn entry(&self, exchange: &Exchange) -> Value {
+    /// Fails when a long body cannot be read back.
+    fn entry(&self, exchange: &Exchange) -> io::Result<Value> {
         let secrets = &self.options.secrets;
         let request = masked(&exchange.request, secrets);
         let query = parse_query(&Parts::of(&request.url).query);
@@ -209,7 +209,7 @@ impl Recorder {
             "timings": {"send": 0, "wait": milliseconds, "receive": 0},
         });
         entry["response"] = match &exchange.outcome {
-            Ok(response) => answered(response, secrets),
+            Ok(response) => answered(response, secrets)?,
             Err(error) => {
                 let message = secrets.mask(&error.message);
                 let kind = KINDS.iter().find(|(_, kind)| *kind == error.kind);
@@ -218,15 +218,15 @@ impl Recorder {
                 let nothing = Response {
                     status: 0,
                     headers: Headers::default(),
-                    body: Vec::new(),
+                    body: Body::default(),
                     wire_bytes: 0,
                 };
-                let mut answered = answered(&nothing, secrets);
+                let mut answered = answered(&nothing, secrets)?;
                 answered["_error"] = Value::from(message);
                 answered
             }
         };
-        entry
+        Ok(entry)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -304,13 +304,13 @@ fn without_path(error: io::Error) -> io::Error {
     }
 }
 
-fn answered(response: &Response, secrets: &Secrets) -> Value {
+fn answered(response: &Response, secrets: &Secrets) -> io::Result<Value> {
     let kind = response.headers.get("content-type");
-    let body = mask_body(&response.body, kind, secrets);
+    let body = mask_body(&response.body.bytes()?, kind, secrets);
     let mut content = content(kind.unwrap_or_default(), &body);
     content["size"] = Value::from(body.len());
     let location = response.headers.get("location").unwrap_or_default();
-    json!({
+    Ok(json!({
         "status": response.status,
         "statusText": "",
         "httpVersion": "HTTP/1.1",
@@ -320,7 +320,7 @@ fn answered(response: &Response, secrets: &Secrets) -> Value {
         "redirectURL": secrets.mask_url(location),
         "headersSize": -1,
         "bodySize": response.wire_bytes,
-    })
+    }))
 }
 
 fn content(kind: &str, body: &[u8]) -> Value {

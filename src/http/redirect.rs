@@ -142,7 +142,7 @@ mod tests {
             Ok(Response {
                 status,
                 headers,
-                body: vec![],
+                body: Vec::new().into(),
                 wire_bytes: 0,
             })
         };
@@ -236,7 +236,7 @@ mod tests {
             Ok(Response {
                 status: 302,
                 headers,
-                body: vec![],
+                body: Vec::new().into(),
                 wire_bytes: 0,
             })
         };

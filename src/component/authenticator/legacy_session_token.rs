@@ -70,7 +70,7 @@ impl LegacySessionTokenAuthenticator {
             return Err(refusal("log in", &response));
         }
         let key = Self::text(self.session_token_response_key.as_ref(), config)?;
-        let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let answer: Value = serde_json::from_slice(response.body.start()).unwrap_or_default();
         answer
             .get(&key)
             .map(|token| Literal::from_json(token).to_python_str())

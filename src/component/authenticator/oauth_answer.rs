@@ -62,7 +62,7 @@ pub(super) fn complaint(answer: &Value) -> Option<String> {
 
 /// The body as JSON.
 pub(super) fn json(response: &Response) -> Option<Value> {
-    serde_json::from_slice(&response.body).ok()
+    serde_json::from_slice(response.body.start()).ok()
 }
 
 #[cfg(test)]

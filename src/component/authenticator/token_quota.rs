@@ -238,7 +238,7 @@ impl QuotaStatusSource {
         let Some(response) = response else {
             return Ok(vec![Quota::UNTRACKED; quotas.len()]);
         };
-        let answer: Value = serde_json::from_slice(&response.body).map_err(|_| {
+        let answer: Value = serde_json::from_slice(response.body.start()).map_err(|_| {
             ComponentError::system("the answer of the quota status endpoint is not JSON")
         })?;
         quotas.iter().map(|quota| quota.read(&answer)).collect()

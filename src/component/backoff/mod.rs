@@ -122,7 +122,7 @@ pub(super) mod testing {
         Response {
             status,
             headers,
-            body: body.as_bytes().to_vec(),
+            body: body.as_bytes().to_vec().into(),
             wire_bytes: 0,
         }
     }

@@ -1,20 +1,22 @@
 //! `CsvDecoder`.
 
 use std::borrow::Cow;
+use std::io::Read;
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::{ErrorKind, ReaderBuilder, StringRecord};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::encoding::Encoding;
-use super::{Decode, Decoded};
+use super::{Cut, Decode, Decoded, Each, PART};
 use crate::message::Text;
 
 /// Reads the body as CSV: the first line names the fields, and all values are text.
 ///
 /// A line that is too short has null in its last fields; what stands behind the last field is a
-/// list under the key `null`. Templates see an empty object as `response`. As airbyte-cdk 7.39.1,
+/// list under the key `null`. The lines are read one after the other: memory does not grow with the
+/// body. Templates see an empty object as `response`. As airbyte-cdk 7.39.1,
 /// `composite_raw_decoder.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct CsvDecoder {
@@ -34,28 +36,53 @@ const STAND_IN: u8 = 0x1f;
 
 impl Decode for CsvDecoder {
     fn decode(&self, body: Vec<u8>, depth: usize) -> Decoded {
-        let text = match self.encoding.decode(body) {
-            Ok(text) => text,
-            Err(why) => return Decoded::broken(why),
-        };
-        // Python reads text with `universal newlines`, also inside of quotes.
-        let text = if text.contains('\r') {
-            text.replace("\r\n", "\n").replace('\r', "\n")
-        } else {
-            text
-        };
-        match self.delimiter() {
-            Some(delimiter) if delimiter.is_ascii() => self.rows(&text, delimiter as u8, depth),
-            Some(delimiter) if !text.contains(char::from(STAND_IN)) => {
-                let text = text.replace(delimiter, "\u{1f}");
-                self.rows(&text, STAND_IN, depth)
-            }
-            _ => Decoded::broken("`delimiter` of `CsvDecoder` must be one character"),
-        }
+        let cut = Cut { depth, most: PART };
+        Decoded::of_parts(|each| self.stream(&mut body.as_slice(), cut, each))
     }
 
     fn shows_body(&self) -> bool {
         false
+    }
+
+    fn stream(&self, content: &mut dyn Read, cut: Cut, each: &mut Each<'_>) {
+        let (delimiter, replaced) = match self.delimiter() {
+            Some(delimiter) if delimiter.is_ascii() => (delimiter as u8, None),
+            Some(delimiter) => (STAND_IN, Some(delimiter)),
+            None => {
+                each(Decoded::broken(NOT_ONE));
+                return;
+            }
+        };
+        let mut after_return = false;
+        let mut change = |text: &mut String| {
+            universal_newlines(text, &mut after_return);
+            match replaced {
+                None => Ok(()),
+                Some(_) if text.contains(char::from(STAND_IN)) => Err(NOT_ONE.to_owned()),
+                Some(delimiter) => {
+                    *text = text.replace(delimiter, "\u{1f}");
+                    Ok(())
+                }
+            }
+        };
+        let text = self.encoding.reader(content, &mut change);
+        self.rows(text, delimiter, cut, each);
+    }
+}
+
+const NOT_ONE: &str = "`delimiter` of `CsvDecoder` must be one character";
+
+/// Python reads text with `universal newlines`, also inside of quotes. A return at the end of one
+/// block may belong to the newline at the start of the next.
+fn universal_newlines(text: &mut String, after_return: &mut bool) {
+    if text.is_empty() {
+        return;
+    }
+    if std::mem::replace(after_return, text.ends_with('\r')) && text.starts_with('\n') {
+        text.remove(0);
+    }
+    if text.contains('\r') {
+        *text = text.replace("\r\n", "\n").replace('\r', "\n");
     }
 }
 
@@ -81,40 +108,49 @@ impl CsvDecoder {
         characters.next().filter(|_| characters.next().is_none())
     }
 
-    fn rows(&self, text: &str, delimiter: u8, depth: usize) -> Decoded {
+    fn rows(&self, text: impl Read, delimiter: u8, cut: Cut, each: &mut Each<'_>) {
         let mut reader = ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
             .flexible(true)
-            .from_reader(text.as_bytes());
+            .from_reader(text);
         let mut row = StringRecord::new();
         let mut fields = Fields::default();
-        let mut list = String::from("[");
-        let mut broken = None;
         loop {
-            match reader.read_record(&mut row) {
-                Ok(false) => break,
-                Ok(true) if fields.width == 0 => fields = Fields::of(&row),
-                Ok(true) => {
-                    if list.len() > 1 {
-                        list.push(',');
+            let mut list = String::from("[");
+            let mut is_ended = false;
+            let mut broken = None;
+            while !is_ended && list.len() <= cut.most {
+                match reader.read_record(&mut row) {
+                    Ok(false) => is_ended = true,
+                    Ok(true) if fields.width == 0 => fields = Fields::of(&row),
+                    Ok(true) => {
+                        if list.len() > 1 {
+                            list.push(',');
+                        }
+                        self.write_row(&row, &fields, &mut list);
                     }
-                    self.write_row(&row, &fields, &mut list);
-                }
-                Err(error) => {
-                    broken = Some(format!("the body is not CSV: {error}"));
-                    break;
+                    Err(error) => {
+                        is_ended = true;
+                        broken = Some(match error.kind() {
+                            ErrorKind::Io(error) => error.to_string(),
+                            _ => format!("the body is not CSV: {error}"),
+                        });
+                    }
                 }
             }
-        }
-        list.push(']');
-        match Text::parse(list.into_bytes(), depth + 1) {
-            Ok(list) => Decoded {
-                documents: list.items().collect(),
-                broken,
-                ..Decoded::default()
-            },
-            Err(fault) => Decoded::broken(fault.to_string()),
+            list.push(']');
+            let part = match Text::parse(list.into_bytes(), cut.depth + 1) {
+                Ok(list) => Decoded {
+                    documents: list.items().collect(),
+                    broken,
+                    ..Decoded::default()
+                },
+                Err(fault) => Decoded::broken(fault.to_string()),
+            };
+            if !each(part) || is_ended {
+                return;
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! Character encodings under the names that Python knows.
 
 use std::borrow::Cow;
+use std::io::{self, BufReader, Read};
 
+use encoding_rs::DecoderResult;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
@@ -46,28 +48,140 @@ impl Encoding {
         })
     }
 
-    /// The text of a body.
-    pub(super) fn decode(self, body: Vec<u8>) -> Result<String, String> {
-        let wrong = |name: &str, at: usize| format!("the body is not {name} at byte {at}");
-        match self {
-            Self::Utf8 { bom } => {
-                let mut text = String::from_utf8(body)
-                    .map_err(|e| wrong("UTF-8", e.utf8_error().valid_up_to()))?;
-                if bom && text.starts_with('\u{feff}') {
-                    text.remove(0);
-                }
-                Ok(text)
+    /// The text of a body, as UTF-8: what does not fit is an error of the reader, after the text
+    /// before it. `change` makes other text of each block.
+    pub(super) fn reader<'a>(
+        self,
+        content: &'a mut dyn Read,
+        change: &'a mut dyn FnMut(&mut String) -> Result<(), String>,
+    ) -> BufReader<TextReader<'a>> {
+        BufReader::with_capacity(
+            BLOCK,
+            TextReader {
+                content,
+                change,
+                encoding: self,
+                decoder: match self {
+                    Self::Other(encoding) => Some(encoding.new_decoder()),
+                    _ => None,
+                },
+                raw: Vec::new(),
+                offset: 0,
+                text: String::new(),
+                given: 0,
+                is_ended: false,
+                failed: None,
+            },
+        )
+    }
+}
+
+/// Bytes that are decoded at once.
+const BLOCK: usize = 64 << 10;
+
+/// Reads text, see [`Encoding::reader`].
+pub(super) struct TextReader<'a> {
+    content: &'a mut dyn Read,
+    change: &'a mut dyn FnMut(&mut String) -> Result<(), String>,
+    encoding: Encoding,
+    /// The state of an encoding that has one.
+    decoder: Option<encoding_rs::Decoder>,
+    /// Bytes that are not decoded yet.
+    raw: Vec<u8>,
+    /// How many bytes came before them.
+    offset: usize,
+    text: String,
+    /// Bytes of the text that were given.
+    given: usize,
+    is_ended: bool,
+    failed: Option<String>,
+}
+
+impl TextReader<'_> {
+    /// Decodes the next block.
+    fn fill(&mut self) -> io::Result<()> {
+        let missing = BLOCK.saturating_sub(self.raw.len());
+        let mut front = Read::take(&mut *self.content, missing as u64);
+        self.is_ended = front.read_to_end(&mut self.raw)? < missing;
+        self.text.clear();
+        self.given = 0;
+        let decoded = self.decode();
+        let changed = (self.change)(&mut self.text);
+        self.failed = decoded.and(changed).err();
+        Ok(())
+    }
+
+    /// Moves what can be decoded of the bytes to the text.
+    fn decode(&mut self) -> Result<(), String> {
+        let wrong = |name: &str, at: usize| Err(format!("the body is not {name} at byte {at}"));
+        let raw = &mut self.raw;
+        let is_start = self.offset == 0;
+        match (self.encoding, &mut self.decoder) {
+            (Encoding::Latin1, _) => {
+                self.text.push_str(&encoding_rs::mem::decode_latin1(raw));
             }
-            Self::Latin1 => Ok(encoding_rs::mem::decode_latin1(&body).into_owned()),
-            Self::Ascii => match body.iter().position(|byte| !byte.is_ascii()) {
-                Some(at) => Err(wrong("ASCII", at)),
-                None => String::from_utf8(body).map_err(|e| e.to_string()),
-            },
-            Self::Other(encoding) => match encoding.decode(&body) {
-                (_, used, true) => Err(format!("the body is not {}", used.name())),
-                (text, _, false) => Ok(text.into_owned()),
-            },
+            (_, Some(decoder)) => {
+                let most = decoder.max_utf8_buffer_length_without_replacement(raw.len());
+                self.text.reserve(most.unwrap_or(0));
+                let (result, ..) = decoder.decode_to_string_without_replacement(
+                    raw,
+                    &mut self.text,
+                    self.is_ended,
+                );
+                if result != DecoderResult::InputEmpty {
+                    return Err(format!("the body is not {}", decoder.encoding().name()));
+                }
+            }
+            (encoding, None) => {
+                let is_ascii = encoding == Encoding::Ascii;
+                let (valid, is_cut) = match std::str::from_utf8(raw) {
+                    Ok(_) => (raw.len(), false),
+                    Err(error) => (error.valid_up_to(), error.error_len().is_none()),
+                };
+                let whole = raw.get(..valid).unwrap_or(raw);
+                let odd = whole.iter().position(|byte| is_ascii && !byte.is_ascii());
+                let whole = odd.and_then(|odd| whole.get(..odd)).unwrap_or(whole);
+                let text = std::str::from_utf8(whole).unwrap_or_default();
+                let text = match encoding {
+                    Encoding::Utf8 { bom: true } if is_start => {
+                        text.strip_prefix('\u{feff}').unwrap_or(text)
+                    }
+                    _ => text,
+                };
+                self.text.push_str(text);
+                let at = self.offset + whole.len();
+                if is_ascii && whole.len() < raw.len() {
+                    return wrong("ASCII", at);
+                }
+                if whole.len() < raw.len() && (!is_cut || self.is_ended) {
+                    return wrong("UTF-8", at);
+                }
+                self.offset = at;
+                raw.drain(..valid);
+                return Ok(());
+            }
         }
+        self.offset += raw.len();
+        raw.clear();
+        Ok(())
+    }
+}
+
+impl Read for TextReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.text.len() {
+            if let Some(why) = &self.failed {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why.clone()));
+            }
+            if self.is_ended {
+                return Ok(0);
+            }
+            self.fill()?;
+        }
+        let mut left = self.text.as_bytes().get(self.given..).unwrap_or_default();
+        let count = left.read(buffer)?;
+        self.given += count;
+        Ok(count)
     }
 }
 
@@ -102,7 +216,28 @@ mod tests {
     use super::*;
 
     fn decode(name: &str, body: &[u8]) -> Result<String, String> {
-        Encoding::named(name).unwrap().decode(body.to_vec())
+        let (mut body, mut text) = (body, String::new());
+        let mut unchanged = |_: &mut String| Ok(());
+        let mut reader = Encoding::named(name)
+            .unwrap()
+            .reader(&mut body, &mut unchanged);
+        let read = reader.read_to_string(&mut text);
+        read.map(|_| text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn characters_may_be_cut_by_a_block() {
+        let text = format!("{}é€😀", "a".repeat(BLOCK - 1));
+        for start in 0..9 {
+            let text = text.get(start..).unwrap();
+            assert_eq!(decode("utf-8", text.as_bytes()).unwrap(), text);
+            let cut = &text.as_bytes()[..text.len() - 1];
+            let at = text.len() - 4;
+            let why = format!("the body is not UTF-8 at byte {at}");
+            assert_eq!(decode("utf-8", cut).unwrap_err(), why);
+            let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert_eq!(decode("utf-16", &wide).unwrap(), text);
+        }
     }
 
     #[test]

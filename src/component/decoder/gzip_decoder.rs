@@ -1,17 +1,18 @@
 //! `GzipDecoder`.
 
-use std::io::Read as _;
+use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Decode, Decoded, Parser};
+use super::{Cut, Decode, Decoded, Each, PART, Parser};
 
 /// Decompresses the body by gzip, and reads the content by another decoder.
 ///
-/// What counts is the content, never a header: a body that is not gzip is read as it is. Templates
-/// see an empty object as `response`. As airbyte-cdk 7.39.1, `composite_raw_decoder.py`.
+/// What counts is the content, never a header: a body that is not gzip is read as it is. It is
+/// decompressed on the way: memory grows with it only where the other decoder needs all of it.
+/// Templates see an empty object as `response`. As airbyte-cdk 7.39.1, `composite_raw_decoder.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct GzipDecoder {
     /// How the content is read.
@@ -20,20 +21,40 @@ pub struct GzipDecoder {
 
 impl Decode for GzipDecoder {
     fn decode(&self, body: Vec<u8>, depth: usize) -> Decoded {
-        if !body.starts_with(b"\x1f\x8b") {
-            return self.decoder.parse(body, depth);
-        }
-        let mut content = Vec::new();
-        let outcome = MultiGzDecoder::new(body.as_slice()).read_to_end(&mut content);
-        drop(body);
-        match outcome {
-            Ok(_) => self.decoder.parse(content, depth),
-            Err(error) => Decoded::broken(format!("the body is not whole gzip: {error}")),
-        }
+        let cut = Cut { depth, most: PART };
+        Decoded::of_parts(|each| self.stream(&mut body.as_slice(), cut, each))
     }
 
     fn shows_body(&self) -> bool {
         false
+    }
+
+    fn stream(&self, content: &mut dyn Read, cut: Cut, each: &mut Each<'_>) {
+        let mut start = Vec::new();
+        if let Err(error) = Read::take(&mut *content, 2).read_to_end(&mut start) {
+            each(Decoded::broken(error.to_string()));
+            return;
+        }
+        let is_gzip = start == [0x1f, 0x8b];
+        let mut body = start.as_slice().chain(content);
+        if is_gzip {
+            let mut content = Content(MultiGzDecoder::new(body));
+            self.decoder.stream(&mut content, cut, each);
+        } else {
+            self.decoder.stream(&mut body, cut, each);
+        }
+    }
+}
+
+/// Tells that it is the compression which is broken, and not what is in it.
+struct Content<R>(R);
+
+impl<R: Read> Read for Content<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            _ => io::Error::other(format!("the body is not whole gzip: {error}")),
+        })
     }
 }
 

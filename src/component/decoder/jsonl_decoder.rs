@@ -1,48 +1,66 @@
 //! `JsonlDecoder`.
 
+use std::io::Read;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Decode, Decoded};
+use super::lines::Lines;
+use super::{Cut, Decode, Decoded, Each};
 use crate::message::Text;
 
 /// Reads each line as JSON.
 ///
 /// A line that is no JSON, an empty one too, is passed over; a body that is not UTF-8 is an error.
-/// Templates see an empty object as `response`. As airbyte-cdk 7.39.1, `composite_raw_decoder.py`.
+/// The lines are read one after the other: memory does not grow with the body. Templates see an empty object as `response`. As airbyte-cdk 7.39.1, `composite_raw_decoder.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct JsonlDecoder {}
 
 impl Decode for JsonlDecoder {
-    fn decode(&self, mut body: Vec<u8>, depth: usize) -> Decoded {
-        // Differs: the reference passes over the first line when a byte order mark stands before it.
-        if body.starts_with(b"\xef\xbb\xbf") {
-            body.drain(..3);
-        }
-        if let Some(documents) = at_once(&body, depth) {
-            return Decoded::of(documents);
-        }
-        let mut decoded = Decoded::default();
-        for (number, line) in body.split(|byte| *byte == b'\n').enumerate() {
-            if std::str::from_utf8(line).is_err() {
-                decoded.broken = Some(format!("line {} is not UTF-8", number + 1));
-                return decoded;
-            }
-            match Text::parse(line.to_vec(), depth) {
-                Ok(text) => decoded.documents.push(text),
-                Err(_) if line.trim_ascii().is_empty() => {}
-                Err(fault) => {
-                    let message = format!("line {} is not JSON: {}", number + 1, fault.bare());
-                    decoded.warning.get_or_insert(message);
-                }
-            }
-        }
-        decoded
+    fn decode(&self, body: Vec<u8>, depth: usize) -> Decoded {
+        values(&body, 1, depth)
     }
 
     fn shows_body(&self) -> bool {
         false
     }
+
+    fn stream(&self, content: &mut dyn Read, cut: Cut, each: &mut Each<'_>) {
+        let mut number = 1;
+        Lines::of(content, cut.most).each(each, &mut |lines| {
+            let decoded = values(&lines, number, cut.depth);
+            number += memchr::memchr_iter(b'\n', &lines).count();
+            decoded
+        });
+    }
+}
+
+/// The values of lines, of which the first has this number.
+fn values(lines: &[u8], number: usize, depth: usize) -> Decoded {
+    // Differs: the reference passes over the first line when a byte order mark stands before it.
+    let lines = match lines.strip_prefix(b"\xef\xbb\xbf") {
+        Some(lines) if number == 1 => lines,
+        _ => lines,
+    };
+    if let Some(documents) = at_once(lines, depth) {
+        return Decoded::of(documents);
+    }
+    let mut decoded = Decoded::default();
+    for (number, line) in (number..).zip(lines.split(|byte| *byte == b'\n')) {
+        if std::str::from_utf8(line).is_err() {
+            decoded.broken = Some(format!("line {number} is not UTF-8"));
+            return decoded;
+        }
+        match Text::parse(line.to_vec(), depth) {
+            Ok(text) => decoded.documents.push(text),
+            Err(_) if line.trim_ascii().is_empty() => {}
+            Err(fault) => {
+                let message = format!("line {number} is not JSON: {}", fault.bare());
+                decoded.warning.get_or_insert(message);
+            }
+        }
+    }
+    decoded
 }
 
 /// Reads all lines as the items of one list, which is one scan and one allocation. None when they

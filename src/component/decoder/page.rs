@@ -25,6 +25,16 @@ impl Page {
         }
     }
 
+    /// A later part of a body, whose templates see what those of the first part saw.
+    pub(super) fn after(first: &Text, decoded: Decoded) -> Self {
+        Self {
+            response: first.clone(),
+            documents: decoded.documents,
+            warning: decoded.warning,
+            broken: decoded.broken,
+        }
+    }
+
     /// A page of values that were read from a file.
     #[must_use]
     pub fn of_file(documents: Vec<Text>, broken: Option<String>) -> Self {
@@ -34,6 +44,15 @@ impl Page {
             warning: None,
             broken,
         }
+    }
+
+    /// The same page with the next part of its body.
+    #[must_use]
+    pub fn with(mut self, next: Self) -> Self {
+        self.documents.extend(next.documents);
+        self.warning = self.warning.or(next.warning);
+        self.broken = next.broken;
+        self
     }
 
     /// The values among which records are looked for.
@@ -46,6 +65,13 @@ impl Page {
     #[must_use]
     pub fn first(&self) -> &Text {
         &self.response
+    }
+}
+
+impl Default for Page {
+    /// A page without values.
+    fn default() -> Self {
+        Self::of_file(Vec::new(), None)
     }
 }
 

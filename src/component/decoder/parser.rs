@@ -1,10 +1,13 @@
 //! What may stand inside of a compressed body.
 
+use std::io::Read;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    CsvDecoder, Decode as _, Decoded, GzipDecoder, JsonDecoder, JsonItemsDecoder, JsonlDecoder,
+    CsvDecoder, Cut, Decode as _, Decoded, Each, GzipDecoder, JsonDecoder, JsonItemsDecoder,
+    JsonlDecoder,
 };
 
 /// How the content of a compressed body is read.
@@ -24,14 +27,20 @@ pub enum Parser {
 }
 
 impl Parser {
-    /// Reads a content. `depth` is how deep values will be looked for: a hint.
-    pub(super) fn parse(&self, content: Vec<u8>, depth: usize) -> Decoded {
+    /// Reads a content part by part.
+    pub(super) fn stream(&self, content: &mut dyn Read, cut: Cut, each: &mut Each<'_>) {
         match self {
-            Self::JsonDecoder(_) => JsonDecoder::parse(content, depth),
-            Self::JsonItemsDecoder(decoder) => decoder.decode(content, depth),
-            Self::JsonlDecoder(decoder) => decoder.decode(content, depth),
-            Self::CsvDecoder(decoder) => decoder.decode(content, depth),
-            Self::GzipDecoder(decoder) => decoder.decode(content, depth),
+            Self::JsonDecoder(_) => {
+                let mut body = Vec::new();
+                each(match content.read_to_end(&mut body) {
+                    Ok(_) => JsonDecoder::parse(body, cut.depth),
+                    Err(error) => Decoded::broken(error.to_string()),
+                });
+            }
+            Self::JsonItemsDecoder(decoder) => decoder.stream(content, cut, each),
+            Self::JsonlDecoder(decoder) => decoder.stream(content, cut, each),
+            Self::CsvDecoder(decoder) => decoder.stream(content, cut, each),
+            Self::GzipDecoder(decoder) => decoder.stream(content, cut, each),
         }
     }
 }

@@ -1,17 +1,18 @@
 //! `ZipfileDecoder`.
 
 use std::borrow::Cow;
-use std::io::{Cursor, Read as _};
+use std::io::{Cursor, Read, Seek};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use zip::ZipArchive;
 
-use super::{Decode, Decoded, Parser};
+use super::{Cut, Decode, Decoded, Each, PART, Parser};
 
 /// Reads the files of a ZIP archive, one after the other.
 ///
-/// Templates see the first value of the first file as `response`. As airbyte-cdk 7.39.1,
+/// The files are decompressed on the way: memory grows with one only where the decoder needs all of
+/// it. Templates see the first value of the first file as `response`. As airbyte-cdk 7.39.1,
 /// `zipfile_decoder.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ZipfileDecoder {
@@ -21,50 +22,53 @@ pub struct ZipfileDecoder {
 
 impl Decode for ZipfileDecoder {
     fn decode(&self, body: Vec<u8>, depth: usize) -> Decoded {
-        let mut archive = match ZipArchive::new(Cursor::new(body)) {
-            Ok(archive) => archive,
-            Err(error) => {
-                return Decoded::broken(format!("the body is not a ZIP archive: {error}"));
-            }
-        };
-        let mut all = Decoded::default();
-        for index in 0..archive.len() {
-            let mut content = Vec::new();
-            let outcome = match archive.by_index(index) {
-                // Differs: the reference gives a folder's entry to the decoder as an empty file.
-                Ok(file) if file.is_dir() => continue,
-                Ok(mut file) => {
-                    let name = file
-                        .name()
-                        .map_or_else(|_| index.to_string(), Cow::into_owned);
-                    match file.read_to_end(&mut content) {
-                        Ok(_) => Ok(name),
-                        Err(error) => Err((name, error.to_string())),
-                    }
-                }
-                Err(error) => Err((index.to_string(), error.to_string())),
-            };
-            let name = match outcome {
-                Ok(name) => name,
-                Err((name, error)) => {
-                    all.broken = Some(format!("`{name}` in the ZIP archive: {error}"));
-                    return all;
-                }
-            };
-            let decoded = self.decoder.parse(content, depth);
-            all.documents.extend(decoded.documents);
-            let told = |why: String| format!("`{name}` in the ZIP archive: {why}");
-            all.warning = all.warning.or(decoded.warning.map(told));
-            if let Some(why) = decoded.broken {
-                all.broken = Some(told(why));
-                return all;
-            }
-        }
-        all
+        let cut = Cut { depth, most: PART };
+        Decoded::of_parts(|each| self.stream_files(Cursor::new(body), cut, each))
     }
 
     fn shows_body(&self) -> bool {
         true
+    }
+}
+
+impl ZipfileDecoder {
+    /// Reads the files of an archive part by part.
+    pub(super) fn stream_files(&self, body: impl Read + Seek, cut: Cut, each: &mut Each<'_>) {
+        let mut archive = match ZipArchive::new(body) {
+            Ok(archive) => archive,
+            Err(error) => {
+                each(Decoded::broken(format!(
+                    "the body is not a ZIP archive: {error}"
+                )));
+                return;
+            }
+        };
+        for index in 0..archive.len() {
+            let mut file = match archive.by_index(index) {
+                // Differs: the reference gives a folder's entry to the decoder as an empty file.
+                Ok(file) if file.is_dir() => continue,
+                Ok(file) => file,
+                Err(error) => {
+                    let why = format!("`{index}` in the ZIP archive: {error}");
+                    each(Decoded::broken(why));
+                    return;
+                }
+            };
+            let name = file.name();
+            let name = name.map_or_else(|_| index.to_string(), Cow::into_owned);
+            let told = |why: String| format!("`{name}` in the ZIP archive: {why}");
+            let mut goes_on = true;
+            self.decoder.stream(&mut file, cut, &mut |mut part| {
+                part.warning = part.warning.map(told);
+                part.broken = part.broken.map(told);
+                let is_broken = part.broken.is_some();
+                goes_on = each(part) && !is_broken;
+                goes_on
+            });
+            if !goes_on {
+                return;
+            }
+        }
     }
 }
 
@@ -76,7 +80,7 @@ mod tests {
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
-    use super::super::testing::{page, values};
+    use super::super::testing::{page, parts, values};
 
     fn archive(files: &[(&str, &str)]) -> Vec<u8> {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
@@ -101,7 +105,10 @@ mod tests {
             values(YAML, &body),
             [json!({"id": "1"}), json!({"id": "2"})]
         );
-        assert_eq!(page(YAML, &body).first().value(), json!({"id": "1"}));
+        for page in [page(YAML, &body), parts(YAML, &body, 1)] {
+            assert_eq!(page.first().value(), json!({"id": "1"}));
+            assert_eq!(page.documents().len(), 2);
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What templates and filters see of a response.
 
-use std::sync::Arc;
+use std::io::BufReader;
+use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
-use crate::http::Response;
+use crate::http::{Body, Response};
 use crate::message::Text;
 use crate::template::{Config, Lazy, TValue, headers, json, lazy, scope};
 
@@ -14,10 +16,15 @@ use crate::template::{Config, Lazy, TValue, headers, json, lazy, scope};
 /// As airbyte-cdk 7.39.1, `http_response_filter.py`.
 #[must_use]
 pub fn response_scope(url: &str, response: Option<&Response>, config: &Config) -> scope::Response {
-    let empty = || json(&Value::Object(serde_json::Map::new()));
-    let body: TValue = response
-        .and_then(|response| Text::parse(without_mark(response).to_vec(), 1).ok())
-        .map_or_else(empty, |text| lazy(Arc::new(Body(text))));
+    let empty = || json(&Value::Object(Map::new()));
+    let body: TValue = match response {
+        Some(response) if response.body.is_long() => {
+            lazy(Arc::new(Long(response.body.clone(), OnceLock::new())))
+        }
+        Some(response) => Text::parse(without_mark(response.body.start()).to_vec(), 1)
+            .map_or_else(|_| empty(), |text| lazy(Arc::new(Short(text)))),
+        None => empty(),
+    };
     let fields = response.map_or_else(empty, |response| headers(response.headers.iter()));
     let mut scope = scope::Response::new(config.clone(), body, fields);
     scope.request_url = Some(json(&bare_url(url).into()));
@@ -26,9 +33,9 @@ pub fn response_scope(url: &str, response: Option<&Response>, config: &Config) -
 
 /// A body that is checked, and parsed only where a template looks: predicates see every page.
 #[derive(Debug)]
-struct Body(Text);
+struct Short(Text);
 
-impl Lazy for Body {
+impl Lazy for Short {
     fn get(&self, key: &str) -> Option<Value> {
         self.0.get(key).map(|text| text.value())
     }
@@ -38,13 +45,40 @@ impl Lazy for Body {
     }
 }
 
+/// A long body: read only where a template looks, and kept only if it is JSON as a whole.
+#[derive(Debug)]
+struct Long(Body, OnceLock<Option<Text>>);
+
+impl Long {
+    fn text(&self) -> Option<&Text> {
+        let read = || {
+            let mut reader = BufReader::new(self.0.reader());
+            let mark = self.0.start().len() - without_mark(self.0.start()).len();
+            reader.seek_relative(i64::try_from(mark).ok()?).ok()?;
+            serde_json::from_reader::<_, IgnoredAny>(reader).ok()?;
+            Text::parse(without_mark(&self.0.bytes().ok()?).to_vec(), 1).ok()
+        };
+        self.1.get_or_init(read).as_ref()
+    }
+}
+
+impl Lazy for Long {
+    fn get(&self, key: &str) -> Option<Value> {
+        self.text()?.get(key).map(|text| text.value())
+    }
+
+    fn whole(&self) -> Value {
+        self.text()
+            .map_or_else(|| Value::Object(Map::new()), Text::value)
+    }
+}
+
 fn json_body(response: &Response) -> Option<Value> {
-    serde_json::from_slice(without_mark(response)).ok()
+    serde_json::from_slice(without_mark(response.body.start())).ok()
 }
 
 /// The body without a byte order mark.
-fn without_mark(response: &Response) -> &[u8] {
-    let body = &response.body;
+fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
@@ -68,7 +102,9 @@ fn bare_url(url: &str) -> String {
 pub fn error_message(response: &Response) -> Option<String> {
     match json_body(response) {
         Some(body) => message_in(&body),
-        None => std::str::from_utf8(&response.body).ok().map(str::to_owned),
+        None => std::str::from_utf8(response.body.start())
+            .ok()
+            .map(str::to_owned),
     }
 }
 
@@ -141,6 +177,18 @@ mod tests {
         assert_eq!(words(r#"{"code": 3}"#), None);
         assert_eq!(words("[]").as_deref(), Some(""));
         assert_eq!(words("<h1>oops</h1>").as_deref(), Some("<h1>oops</h1>"));
+    }
+
+    #[test]
+    fn a_long_body_is_seen_if_it_is_json() {
+        let long = |body: &str| Long(Body::in_file(body.as_bytes()), OnceLock::new());
+        let json = long("\u{feff}{\"a\": [1]}");
+        assert_eq!(json.get("a"), Some(serde_json::json!([1])));
+        assert_eq!(json.get("b"), None);
+        for other in ["{\"a\": 1}\n{\"a\": 2}\n", "a,b\n1,2\n"] {
+            assert_eq!(long(other).get("a"), None);
+            assert_eq!(long(other).whole(), serde_json::json!({}));
+        }
     }
 
     #[test]

@@ -81,7 +81,9 @@ fn unexpected(response: &Response) -> Verdict {
 fn of_transport_error(error: &TransportError) -> Verdict {
     let (action, failure_type) = match error.kind {
         TransportErrorKind::Invalid => (Action::Fail, FailureType::ConfigError),
-        TransportErrorKind::NotRecorded => (Action::Fail, FailureType::SystemError),
+        TransportErrorKind::Storage | TransportErrorKind::NotRecorded => {
+            (Action::Fail, FailureType::SystemError)
+        }
         TransportErrorKind::Dns
         | TransportErrorKind::Connect
         | TransportErrorKind::Proxy
@@ -135,6 +137,7 @@ mod tests {
         };
         assert_eq!(action(TransportErrorKind::Timeout), Action::Retry);
         assert_eq!(action(TransportErrorKind::Invalid), Action::Fail);
+        assert_eq!(action(TransportErrorKind::Storage), Action::Fail);
         assert_eq!(action(TransportErrorKind::NotRecorded), Action::Fail);
     }
 }

@@ -1,20 +1,21 @@
 //! `ResponseToFileExtractor`.
 
-use std::io::Read as _;
+use std::io::{self, Read};
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::{ErrorKind, ReaderBuilder, StringRecord};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::component::ComponentError;
-use crate::component::decoder::Page;
-use crate::message::{Data, Text};
+use crate::component::decoder::{PART, Page};
+use crate::http::Body;
+use crate::message::Text;
 
 /// Reads the CSV file that an asynchronous job has made: plain, or compressed by gzip or zlib.
 ///
-/// The first line names the fields; values are text, and null where the cell is empty. As
+/// The first line names the fields; values are text, and null where the cell is empty. The lines are
+/// read one after the other: memory does not grow with the file. As
 /// airbyte-cdk 7.39.1, `response_to_file_extractor.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ResponseToFileExtractor {
@@ -30,61 +31,84 @@ const MISSING: &[&str] = &[
 ];
 
 impl ResponseToFileExtractor {
-    /// The records of a file.
-    ///
-    /// # Errors
-    /// When it is compressed and not whole, is not UTF-8, or a line has more cells than the first.
-    pub fn records(&self, body: Vec<u8>) -> Result<Vec<Data>, ComponentError> {
-        let mut content = decompressed(body)
-            .map_err(|error| ComponentError::system(format!("the file is not whole: {error}")))?;
+    /// Reads a file, and hands out a page for each part of it; `each` is false when no more are
+    /// wanted. A file that is compressed and not whole, is not UTF-8, or has a line with more cells
+    /// than the first, is broken there.
+    pub(in crate::component) fn read(&self, body: &Body, each: &mut dyn FnMut(Page) -> bool) {
+        self.read_parts(body, PART, each);
+    }
+
+    fn read_parts(&self, body: &Body, most: usize, each: &mut dyn FnMut(Page) -> bool) {
         // airbytehq/airbyte#8300: Salesforce sends null bytes.
-        content.retain(|byte| *byte != 0);
-        let wrong =
-            |error: csv::Error| ComponentError::system(format!("the file is not CSV: {error}"));
-        let mut reader = ReaderBuilder::new()
+        let content = WithoutNull(decompressed(body));
+        let mut rows = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
-            .from_reader(content.as_slice());
-        let mut row = StringRecord::new();
-        let mut records = Vec::new();
-        if !reader.read_record(&mut row).map_err(wrong)? {
-            return Ok(records);
+            .from_reader(content);
+        let mut names = Vec::new();
+        loop {
+            let mut list = vec![b'['];
+            let read = self.rows(&mut rows, &mut names, &mut list, most);
+            list.push(b']');
+            let (mut broken, goes_on) = match read {
+                Ok(goes_on) => (None, goes_on),
+                Err(why) => (Some(why), false),
+            };
+            let records = match Text::parse(list, 1) {
+                Ok(list) => list.items().collect(),
+                Err(fault) => {
+                    broken = Some(fault.to_string());
+                    Vec::new()
+                }
+            };
+            if !each(Page::of_file(records, broken)) || !goes_on {
+                return;
+            }
         }
-        let names = names(&row);
-        while reader.read_record(&mut row).map_err(wrong)? {
+    }
+
+    /// Writes rows as JSON objects until there are enough. False at the end of the file.
+    fn rows(
+        &self,
+        rows: &mut csv::Reader<impl Read>,
+        names: &mut Vec<String>,
+        list: &mut Vec<u8>,
+        most: usize,
+    ) -> Result<bool, String> {
+        let mut row = StringRecord::new();
+        while list.len() <= most {
+            let is_row = rows
+                .read_record(&mut row)
+                .map_err(|error| match error.kind() {
+                    ErrorKind::Io(error) => format!("the file is not whole: {error}"),
+                    _ => format!("the file is not CSV: {error}"),
+                })?;
+            if !is_row {
+                return Ok(false);
+            }
+            if names.is_empty() {
+                *names = names_of(&row);
+                continue;
+            }
             if row.len() > names.len() {
-                return Err(ComponentError::system(format!(
+                return Err(format!(
                     "line {} of the file has {} cells, and the first line {}",
                     row.position().map_or(0, csv::Position::line),
                     row.len(),
                     names.len()
-                )));
+                ));
             }
             let record: Map<String, Value> = names
                 .iter()
                 .enumerate()
                 .map(|(index, name)| (name.clone(), self.cell(row.get(index))))
                 .collect();
-            records.push(Data::from_value(Value::Object(record)));
+            if list.len() > 1 {
+                list.push(b',');
+            }
+            list.extend(Value::Object(record).to_string().into_bytes());
         }
-        Ok(records)
-    }
-
-    /// The records of a file as a page.
-    pub(in crate::component) fn page(&self, body: Vec<u8>) -> Page {
-        let records = match self.records(body) {
-            Ok(records) => records,
-            Err(error) => return Page::of_file(Vec::new(), Some(error.message)),
-        };
-        let texts = records.iter().map(|record| {
-            let mut bytes = Vec::new();
-            record.write_json(&mut bytes);
-            Text::parse(bytes, 0)
-        });
-        match texts.collect() {
-            Ok(texts) => Page::of_file(texts, None),
-            Err(error) => Page::of_file(Vec::new(), Some(error.to_string())),
-        }
+        Ok(true)
     }
 
     fn cell(&self, cell: Option<&str>) -> Value {
@@ -98,7 +122,7 @@ impl ResponseToFileExtractor {
 }
 
 /// The names of the fields: of equal ones, later ones get a number, and empty ones their column's.
-fn names(row: &StringRecord) -> Vec<String> {
+fn names_of(row: &StringRecord) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(row.len());
     for (index, cell) in row.iter().enumerate() {
         let cell = match cell {
@@ -116,16 +140,37 @@ fn names(row: &StringRecord) -> Vec<String> {
     names
 }
 
-fn decompressed(body: Vec<u8>) -> std::io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    match body.as_slice() {
-        [0x1f, 0x8b, ..] => MultiGzDecoder::new(body.as_slice()).read_to_end(&mut content)?,
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
-            ZlibDecoder::new(body.as_slice()).read_to_end(&mut content)?
+fn decompressed(body: &Body) -> Box<dyn Read + '_> {
+    match body.start() {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(body.reader())),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Box::new(ZlibDecoder::new(body.reader())),
+        _ => Box::new(body.reader()),
+    }
+}
+
+/// Leaves out null bytes.
+struct WithoutNull<R>(R);
+
+impl<R: Read> Read for WithoutNull<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.0.read(buffer)?;
+            let read = buffer.get_mut(..count).unwrap_or_default();
+            if memchr::memchr(0, read).is_none() {
+                return Ok(count);
+            }
+            let mut kept = 0;
+            for at in 0..count {
+                if read[at] != 0 {
+                    read[kept] = read[at];
+                    kept += 1;
+                }
+            }
+            if kept > 0 {
+                return Ok(kept);
+            }
         }
-        _ => return Ok(body),
-    };
-    Ok(content)
+    }
 }
 
 #[cfg(test)]
@@ -139,10 +184,20 @@ mod tests {
     use super::*;
     use crate::component::testing::from_yaml;
 
-    fn read(options: &str, body: &[u8]) -> Result<Vec<Value>, ComponentError> {
+    fn read(options: &str, body: &[u8]) -> Result<Vec<Value>, String> {
         let extractor: ResponseToFileExtractor = from_yaml(options);
-        let records = extractor.records(body.to_vec())?;
-        Ok(records.iter().map(Data::to_value).collect())
+        let of_parts = |most: usize| {
+            let (mut records, mut broken) = (Vec::new(), None);
+            extractor.read_parts(&body.to_vec().into(), most, &mut |page| {
+                records.extend(page.documents().iter().map(Text::value));
+                broken = page.broken;
+                true
+            });
+            (records, broken)
+        };
+        let whole = of_parts(PART);
+        assert_eq!(of_parts(1), whole);
+        whole.1.map_or(Ok(whole.0), Err)
     }
 
     #[test]

@@ -428,7 +428,8 @@ pub fn slice_of_job(
 /// # Errors
 /// When it is no JSON object.
 pub fn job_context(response: &Response) -> Result<Value, ComponentError> {
-    let Ok(Value::Object(mut fields)) = serde_json::from_slice(&response.body) else {
+    let body = response.body.bytes().unwrap_or_default();
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(&body) else {
         return Err(ComponentError::system(
             "the answer about a job is expected to be a JSON object",
         ));
@@ -468,7 +469,7 @@ polling_job_timeout: '{{ config.minutes }}'
         Response {
             status: 200,
             headers: Headers::default(),
-            body: body.to_string().into_bytes(),
+            body: body.to_string().into_bytes().into(),
             wire_bytes: 0,
         }
     }
@@ -513,7 +514,9 @@ polling_job_timeout: '{{ config.minutes }}'
         let retriever: AsyncRetriever = from_yaml(&format!(
             "{YAML}download_extractor: {{type: ResponseToFileExtractor}}\n"
         ));
-        let page = retriever.download().decode(b"id,at\n1,\n2,x\n".to_vec());
+        let page = retriever
+            .download()
+            .decode(b"id,at\n1,\n2,x\n".to_vec().into());
         let values: Vec<Value> = page.documents().iter().map(Text::value).collect();
         assert_eq!(
             values,
@@ -522,7 +525,10 @@ polling_job_timeout: '{{ config.minutes }}'
                 json!({"id": "2", "at": "x"})
             ]
         );
-        let broken = retriever.download().decode(b"id\n1,2\n".to_vec()).broken;
+        let broken = retriever
+            .download()
+            .decode(b"id\n1,2\n".to_vec().into())
+            .broken;
         assert!(broken.unwrap().contains("line 2"));
     }
 

@@ -18,6 +18,7 @@ use crate::component::partition_router::{
 };
 use crate::component::record_filter::RecordSelector;
 use crate::component::requester::{RequestParts, Requester};
+use crate::http::Body;
 use crate::message::StreamSlice;
 use crate::template::Config;
 
@@ -196,16 +197,30 @@ impl SimpleRetriever {
         Ok(parts)
     }
 
-    /// Reads the body of a response.
+    /// Reads the whole body of a response.
     #[must_use]
-    pub fn decode(&self, body: Vec<u8>) -> Page {
+    pub fn decode(&self, body: Body) -> Page {
+        let mut all: Option<Page> = None;
+        self.read(body, &mut |page| {
+            all = Some(match all.take() {
+                Some(all) => all.with(page),
+                None => page,
+            });
+            true
+        });
+        all.unwrap_or_default()
+    }
+
+    /// Reads the body of a response, and hands out a page for each part of it, at least one; `each`
+    /// is false when no more are wanted. A broken page is the last one.
+    pub fn read(&self, body: Body, each: &mut dyn FnMut(Page) -> bool) {
         if let Some(file) = &self.file {
-            return file.page(body);
+            return file.read(&body, each);
         }
         let depth = self.record_selector.depth();
         match &self.decoder {
-            Some(decoder) => decoder.decode(body, depth),
-            None => Decoder::default().decode(body, depth),
+            Some(decoder) => decoder.read(body, depth, each),
+            None => Decoder::default().read(body, depth, each),
         }
     }
 }

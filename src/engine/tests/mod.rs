@@ -6,6 +6,7 @@ mod files;
 mod incremental;
 mod pages;
 mod parents;
+mod parts;
 mod random;
 mod windows;
 
@@ -61,6 +62,11 @@ impl Stream {
     pub(super) fn paged(mut self, paginator: &str) -> Self {
         self.retriever
             .push_str(&format!(", paginator: {paginator}"));
+        self
+    }
+
+    pub(super) fn with(mut self, retriever: &str) -> Self {
+        self.retriever.push_str(&format!(", {retriever}"));
         self
     }
 
@@ -279,7 +285,7 @@ impl Scene {
                 status: reply.status,
                 headers: reply.headers,
                 wire_bytes: reply.body.len() as u64,
-                body: reply.body.into_bytes(),
+                body: reply.body.into_bytes().into(),
             })
         };
         let scene = self.clone();

@@ -99,12 +99,13 @@ fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> R
 }
 
 /// The names under which an archive keeps the kinds of errors.
-pub(in crate::http) const KINDS: [(&str, TransportErrorKind); 8] = [
+pub(in crate::http) const KINDS: [(&str, TransportErrorKind); 9] = [
     ("dns", TransportErrorKind::Dns),
     ("connect", TransportErrorKind::Connect),
     ("broken", TransportErrorKind::Broken),
     ("timeout", TransportErrorKind::Timeout),
     ("tls", TransportErrorKind::Tls),
+    ("storage", TransportErrorKind::Storage),
     ("invalid", TransportErrorKind::Invalid),
     ("redirects", TransportErrorKind::Redirects),
     ("not_recorded", TransportErrorKind::NotRecorded),
@@ -176,7 +177,7 @@ impl Entry {
         Ok(Ok(Response {
             status,
             headers,
-            body,
+            body: body.into(),
             wire_bytes,
         }))
     }

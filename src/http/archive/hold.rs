@@ -40,7 +40,7 @@ impl Archive {
         let answer = |at: &usize| {
             let outcome = self.exchanges.get(*at).map(|exchange| &exchange.outcome);
             outcome.map(|outcome| match outcome {
-                Ok(response) => Ok((response.status, &response.body)),
+                Ok(response) => Ok((response.status, response.body.start())),
                 Err(error) => Err(&error.message),
             })
         };

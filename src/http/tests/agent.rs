@@ -377,3 +377,35 @@ fn certificates_must_be_certificates() {
         "the certificates are not valid PEM: they hold no certificate"
     );
 }
+
+#[test]
+fn a_long_body_is_in_a_file_and_whole_or_an_error() {
+    let content = "some text, ".repeat(1 << 20);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content.as_bytes()).unwrap();
+    let coded = encoder.finish().unwrap();
+    let length = coded.len() as u64;
+    let sent = content.clone();
+    let server = Server::new(move |got| match got.head.split(' ').nth(1) {
+        Some("/gzip") => answer(200, "Content-Encoding: gzip\r\n", &coded),
+        Some("/cut") => answer(200, "Content-Encoding: gzip\r\n", &coded[..coded.len() - 9]),
+        Some("/early") => {
+            let mut bytes = answer(200, "Connection: close\r\n", sent.as_bytes());
+            bytes.pop();
+            bytes
+        }
+        _ => answer(200, "", sent.as_bytes()),
+    });
+    let agent = agent();
+    let fetch = |path: &str| agent.send(&get(&format!("{}{path}", server.base)));
+    for (path, length) in [("/", content.len() as u64), ("/gzip", length)] {
+        let response = fetch(path).unwrap();
+        assert!(response.body.is_long());
+        assert_eq!(response.wire_bytes, length);
+        assert!(response.body.bytes().unwrap() == content.as_bytes());
+    }
+    for path in ["/cut", "/early"] {
+        let (kind, _) = kind_and_message(fetch(path));
+        assert_eq!(kind, TransportErrorKind::Broken, "{path}");
+    }
+}

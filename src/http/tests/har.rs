@@ -21,7 +21,7 @@ fn ok(kind: &str, body: &[u8]) -> Response {
     Response {
         status: 200,
         headers,
-        body: body.to_vec(),
+        body: body.to_vec().into(),
         wire_bytes: body.len() as u64,
     }
 }
@@ -147,7 +147,7 @@ fn what_was_recorded_is_replayed_and_no_credential_is_in_it() {
             r#"{"access_token":"***","n":1.50}"#
         );
         assert_eq!(
-            archive.send(&get("https://h/binary")).unwrap().body,
+            archive.send(&get("https://h/binary")).unwrap().body.start(),
             b"\xff\0\x1f\x8b"
         );
         let error = archive.send(&get("https://h/broken")).unwrap_err();

@@ -26,7 +26,7 @@ fn words(error: ComponentError) -> String {
 
 /// The first value that the default decoder makes of a body.
 fn decoded(response: &Response) -> Value {
-    match serde_json::from_slice(&response.body) {
+    match serde_json::from_slice(response.body.start()) {
         Ok(Value::Array(items)) => items.into_iter().next().unwrap_or_else(|| json!({})),
         Ok(Value::Null) | Err(_) => json!({}),
         Ok(value) => value,

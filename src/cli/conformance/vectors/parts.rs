@@ -79,7 +79,7 @@ pub(super) fn response(described: &Value) -> Result<Response, String> {
     Ok(Response {
         status: u16::try_from(status).map_err(|e| format!("status {status}: {e}"))?,
         headers,
-        body,
+        body: body.into(),
         wire_bytes: 0,
     })
 }
