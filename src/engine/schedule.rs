@@ -1,4 +1,4 @@
-//! What is read next: one lock, one condition variable, no thread of its own.
+//! What is read next: one lock, a condition variable for each worker that waits, no thread of its own.
 //!
 //! In: partitions as parents give them, reads between two pages. Out: the next read for a worker
 //! that is free, and the streams that came to their end.
@@ -23,7 +23,6 @@ const QUEUE_BOUND: usize = 10_000;
 /// The state of all streams of a run.
 pub(super) struct Schedule {
     state: Mutex<State>,
-    changed: Condvar,
     policy: Policy,
     /// A child's queue below this length is short.
     low_water: usize,
@@ -42,8 +41,9 @@ struct State {
     begun: VecDeque<PartitionRead>,
     streams: Vec<StreamState>,
     stopped: bool,
-    /// Workers that wait. A wake-up that nobody waits for would cost a call of the system.
-    waiting: usize,
+    /// Workers that wait, each on its own. The last to come is the first to be called, so that a chain
+    /// of pages stays with few threads: each that ever had a page keeps memory of its size.
+    idle: Vec<Arc<Condvar>>,
     /// Reads that wait for a place among the jobs that run.
     parked: VecDeque<PartitionRead>,
     /// How many more jobs may run at the same time.
@@ -155,12 +155,11 @@ impl Schedule {
                 begun: VecDeque::new(),
                 streams,
                 stopped: false,
-                waiting: 0,
+                idle: Vec::new(),
                 parked: VecDeque::new(),
                 places: options.jobs.max(1),
                 broken: None,
             }),
-            changed: Condvar::new(),
             policy,
             low_water: 2 * workers,
         })
@@ -193,12 +192,11 @@ impl Schedule {
             if let Some(read) = state.choose(self.policy, self.low_water)? {
                 return Ok(Some(read));
             }
-            state.waiting += 1;
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
+            let seat = Arc::new(Condvar::new());
+            state.idle.push(Arc::clone(&seat));
+            state = seat.wait(state).unwrap_or_else(PoisonError::into_inner);
+            // It may have woken though nobody called.
+            state.idle.retain(|other| !Arc::ptr_eq(other, &seat));
         }
     }
 
@@ -206,9 +204,10 @@ impl Schedule {
     pub(super) fn resume(&self, read: PartitionRead) {
         let mut state = self.lock();
         state.begun.push_back(read);
-        if state.waiting > 0 {
-            drop(state);
-            self.changed.notify_one();
+        let called = state.idle.pop();
+        drop(state);
+        if let Some(seat) = called {
+            seat.notify_one();
         }
     }
 
@@ -311,10 +310,11 @@ impl Schedule {
     }
 
     /// Wakes the workers that wait, after a change of `state`.
-    fn wake_all(&self, state: MutexGuard<'_, State>) {
-        if state.waiting > 0 {
-            drop(state);
-            self.changed.notify_all();
+    fn wake_all(&self, mut state: MutexGuard<'_, State>) {
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        for seat in idle.iter().rev() {
+            seat.notify_one();
         }
     }
 
