@@ -7,8 +7,8 @@ use crate::component::requester::RequestParts;
 use crate::component::stream::FileUploader;
 use crate::http::Body;
 use crate::message::{Data, FileReference};
+use crate::template::uuid4;
 use std::fs::File;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -80,20 +80,9 @@ fn write(path: &Path, content: &Body) -> io::Result<()> {
     io::copy(&mut content.reader(), &mut File::create(path)?).map(|_| ())
 }
 
-/// A random UUID, version 4.
+/// A name that no other file has.
 fn random_name() -> PathBuf {
-    let half = || RandomState::new().build_hasher().finish();
-    let (high, low) = (half(), half());
-    let high = high & !0xf000 | 0x4000;
-    let low = low & !(3 << 62) | 1 << 63;
-    PathBuf::from(format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff
-    ))
+    PathBuf::from(uuid4())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub mod scope;
 mod text;
 mod value;
 
+pub(crate) use builtin::uuid4;
 pub use condition::Condition;
 pub use config::{Config, Scope};
 pub use error::{Gap, TemplateError};

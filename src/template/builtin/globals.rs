@@ -235,7 +235,7 @@ fn camel_case_to_snake_case(_: &mut Machine<'_>, args: Args) -> Eval<TValue> {
 }
 
 /// A random UUID (RFC 9562, version 4). The standard library's hash keys are random for each map.
-fn uuid4() -> String {
+pub(crate) fn uuid4() -> String {
     use std::hash::{BuildHasher as _, Hasher as _, RandomState};
     let random = || RandomState::new().build_hasher().finish();
     let (a, b) = (random(), random());

@@ -11,6 +11,8 @@ mod tests;
 mod text;
 mod tojson;
 
+pub(crate) use globals::uuid4;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
