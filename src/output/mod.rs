@@ -4,7 +4,11 @@
 //! or a component.
 
 mod airbyte;
+pub mod column;
+pub mod exact;
 mod jsonl;
+mod lock;
+pub mod names;
 
 use std::io::{self, Write};
 
@@ -12,6 +16,7 @@ use crate::message::{Message, Step, StreamState};
 
 pub use airbyte::AirbyteOutput;
 pub use jsonl::JsonlOutput;
+pub use lock::Lock;
 
 /// A destination. One thread owns it and hands it every message.
 pub trait Output {
