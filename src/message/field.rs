@@ -96,7 +96,6 @@ impl<'a> Field<'a> {
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::message::{Data, Text};
 
     fn fields(data: &Data) -> Vec<(String, String)> {
