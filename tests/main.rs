@@ -15,6 +15,7 @@ mod errors;
 mod layers;
 mod manifests;
 mod readme;
+mod sqlite;
 mod support;
 mod templates_golden;
 mod trouble;
