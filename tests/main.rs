@@ -14,6 +14,7 @@ mod embedding;
 mod errors;
 mod layers;
 mod manifests;
+mod network;
 mod readme;
 mod support;
 mod templates_golden;
