@@ -13,6 +13,7 @@ mod conformance;
 mod embedding;
 mod errors;
 mod layers;
+mod limits;
 mod manifests;
 mod network;
 mod readme;

@@ -3,5 +3,5 @@
 mod raw;
 mod run;
 
-pub(crate) use raw::{CERTIFICATE, Raw, answer};
+pub(crate) use raw::{Asked, CERTIFICATE, Raw, answer};
 pub(crate) use run::{Output, Run};
