@@ -161,7 +161,11 @@ impl<'a> Collector<'a> {
         }
         self.counted[stream] += records.len() as u64;
         let stream = Arc::clone(&self.streams[stream].name);
-        (self.emit)(Message::Records { stream, records })
+        (self.emit)(Message::Records {
+            stream,
+            unit: 0,
+            records,
+        })
     }
 
     /// The run cannot go on: all streams that have not finished fail.

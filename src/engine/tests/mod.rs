@@ -329,7 +329,9 @@ impl Scene {
 
 fn lines(message: &Message) -> Vec<String> {
     match message {
-        Message::Records { stream, records } => {
+        Message::Records {
+            stream, records, ..
+        } => {
             let line = |record: &Data| format!("{stream} {}", record.to_value());
             records.iter().map(line).collect()
         }
