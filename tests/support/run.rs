@@ -106,6 +106,7 @@ impl Run {
     }
 
     /// Gives the binary a pipe as standard output that is full, and that nobody reads.
+    #[cfg(unix)]
     pub(crate) fn unread(mut self) -> Self {
         self.unread = true;
         self
