@@ -42,6 +42,13 @@ pub enum Message {
         /// The records, in the order of the response.
         records: Vec<Data>,
     },
+    /// Records that were handed on before are not to be kept, because they come again.
+    Void {
+        /// Name of the stream.
+        stream: Arc<str>,
+        /// The unit whose records so far are void; none: those of the whole load, which begins anew.
+        unit: Option<u64>,
+    },
     /// What is left to read, where a run is to go on one day: see there when it may be kept.
     Progress(Progress),
     /// A checkpoint: all records that it counts as read have gone before it.

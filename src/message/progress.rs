@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::StreamSlice;
 
@@ -25,13 +25,18 @@ pub struct Progress {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// The stream is read from its beginning: all that was kept of it is void.
+    /// The stream is read from its beginning: all steps that were kept of it are void.
     Begun {
         /// Changes when the stream is declared or configured in another way: then what was kept of it
         /// cannot be used.
         fingerprint: String,
-        /// The state that it starts from.
-        state: Option<Map<String, Value>>,
+    },
+    /// A parent has given all of its partitions.
+    Fed {
+        /// Index of the router.
+        input: usize,
+        /// Index of the parent within the router.
+        parent: usize,
     },
     /// A router gave a slice that is not a unit by itself.
     Arrived {
@@ -64,7 +69,7 @@ pub enum Step {
         /// records so far are doubled then.
         position: Option<Value>,
     },
-    /// A unit is read from its beginning again: its records so far are void.
+    /// A unit is read from its beginning again.
     Again {
         /// Number of the unit.
         unit: u64,
@@ -88,4 +93,7 @@ pub enum Step {
         /// Whether nothing failed.
         is_whole: bool,
     },
+    /// The run that read the whole stream has come to its end: the next one begins anew, and no step
+    /// need be kept.
+    Over,
 }

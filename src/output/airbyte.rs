@@ -121,7 +121,7 @@ impl<W: Write> Output for AirbyteOutput<W> {
                 self.envelope("CONTROL", "control", &control)
             }
             // The protocol keeps states alone.
-            Message::Progress(_) => Ok(()),
+            Message::Progress(_) | Message::Void { .. } => Ok(()),
             Message::Spec(spec) => self.envelope("SPEC", "spec", spec),
             Message::ConnectionStatus(status) => {
                 self.envelope("CONNECTION_STATUS", "connectionStatus", status)
