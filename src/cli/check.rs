@@ -38,7 +38,8 @@ pub(super) struct Flags {
 
 /// Reads the first record of each stream that the manifest's `check` names.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let cancel = signals::listen(|| {})?;
+    let flow = Arc::default();
+    let cancel = signals::listen(&flow)?;
     let mut opened = open(
         &flags.source,
         &flags.archive,
@@ -46,7 +47,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         "check",
         cancel,
     )?;
-    let mut output = read::protocol(&opened.source.settings.clock);
+    let mut output = read::protocol(&opened.source.settings.clock, &flow);
     let check = (opened.declared.check())
         .map_err(|errors| wrong_manifest(errors, &opened.source.manifest))?;
     let result = match overlay(&mut opened, &check)? {

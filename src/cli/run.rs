@@ -1,6 +1,5 @@
 //! `lowcode run`.
 
-use std::io;
 use std::sync::Arc;
 
 use clap::Args;
@@ -11,6 +10,7 @@ use super::open::{Broken, Planned, open};
 use super::report::{self, StreamReport};
 use super::settings::{files_directory, variable};
 use super::signals;
+use super::stdout::Watched;
 use super::told::Told;
 use crate::clock::{Clock, monotonic};
 use crate::component::authenticator::Session as _;
@@ -45,7 +45,8 @@ pub(super) struct Flags {
 
 /// Prints the records on standard output and the closing table on standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let cancel = signals::listen(|| {})?;
+    let flow = Arc::default();
+    let cancel = signals::listen(&flow)?;
     let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
@@ -77,7 +78,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         ..Options::default()
     };
     let began = monotonic();
-    let mut output = JsonlOutput::new(io::stdout().lock());
+    let mut output = JsonlOutput::new(Watched::stdout(&flow));
     let mut told = Told::default();
     let secrets = opened.session.secrets();
     let result = engine::run(
