@@ -6,10 +6,10 @@
 
 use super::Shared;
 use super::error::ReadError;
-use super::exchange::{Answer, Mends};
+use super::exchange::{Answer, Question};
 use super::read::PartitionRead;
 use super::worker::Fate;
-use crate::component::requester::{RequestParts, Requester};
+use crate::component::requester::Requester;
 use crate::component::retriever::{AsyncRetriever, JobStatus, job_context, slice_of_job};
 use crate::http::Response;
 use crate::message::{FailureType, StreamSlice};
@@ -294,15 +294,7 @@ impl Shared {
         requester: &Requester,
         slice: &Arc<StreamSlice>,
     ) -> Result<Option<Response>, ReadError> {
-        let parts = || Ok(RequestParts::default());
-        match self.ask(
-            stream,
-            requester.get(),
-            slice,
-            None,
-            &parts,
-            Mends::default(),
-        )? {
+        match self.ask(&Question::plain(stream, requester.get(), slice))? {
             Answer::Page(response) => Ok(Some(response)),
             Answer::Stopped => Err(ReadError::system("the run was asked to stop")),
             Answer::Nothing | Answer::Reset | Answer::Smaller(_) | Answer::Split(_) => Ok(None),

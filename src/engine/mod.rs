@@ -3,9 +3,9 @@
 //! In: a [`Plan`] and a [`Session`]. Out: [`Message`]s, given to the calling thread, which alone
 //! owns the output. It must not know destinations.
 //!
-//! The rule against deadlock: a worker waits for the network, the clock, the channel, or for an
-//! earlier page of its own partition, whose holder waits for the channel only; never for another
-//! partition.
+//! The rule against deadlock: a worker waits for the network, the clock, the channel, for an earlier
+//! page of its own partition, whose holder waits for the channel only, or for a request that another
+//! makes, who waits for the network and the clock only; never for another partition.
 
 mod async_job;
 mod channel;
@@ -29,8 +29,10 @@ mod records;
 mod refusal;
 mod schedule;
 mod session;
+mod shelf;
 mod stats;
 mod turn;
+mod twins;
 mod upload;
 mod worker;
 
@@ -53,6 +55,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use twins::Twins;
 
 /// Folder of files where none is named, as the reference has it.
 const FILES: &str = "airbyte-file-transfer";
@@ -188,6 +191,7 @@ struct Shared {
     stats: Vec<Arc<StreamStats>>,
     /// The chunks of properties that each stream asks for, once they are known.
     chunks: Vec<Chunks>,
+    twins: Twins,
     events: Arc<Channel<Event>>,
     /// Worker threads that have not ended.
     working: AtomicUsize,
@@ -212,6 +216,7 @@ impl Shared {
 
     fn end(&self, streams: Vec<usize>) {
         if !streams.is_empty() {
+            self.twins.ended(&streams);
             self.send(Event::Finished { streams });
         }
     }
@@ -266,6 +271,7 @@ pub fn run(
         schedule: Schedule::new(&plan, policy, workers, options)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
+        twins: Twins::new(&plan),
         events: sender,
         working: AtomicUsize::new(0),
         options: options.clone(),
@@ -273,7 +279,9 @@ pub fn run(
         plan,
     });
     let mut collector = Collector::new(&shared, emit);
-    collector.finished(shared.schedule.finished_at_start())?;
+    let finished = shared.schedule.finished_at_start();
+    shared.twins.ended(&finished);
+    collector.finished(finished)?;
     for number in 0..workers {
         let worker = Worker::new(&shared);
         let spawned = std::thread::Builder::new()

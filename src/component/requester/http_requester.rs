@@ -54,10 +54,11 @@ pub struct HttpRequester {
     request_body_json: Option<JsonTemplate<scope::Slice>>,
     /// Body: text, a form, a JSON object, or a GraphQL query.
     request_body: Option<RequestBody>,
-    /// Answers a request that was sent before from memory. Default: false. Parent streams are read
-    /// once for all their children anyway.
-    #[serde(default)]
-    use_cache: bool,
+    /// Whether what one read of the stream has asked for may answer another, as far as it needs the
+    /// same. Default: true; false suits an API whose answers must not be used twice. A parent stream is
+    /// read once for all its children anyway; only one that also goes on from a state of its own is
+    /// read twice.
+    use_cache: Option<bool>,
     /// Longest time in seconds for making a connection. Unset, the program's own.
     #[serde(default, deserialize_with = "positive")]
     connect_timeout_in_seconds: Option<f64>,
@@ -173,10 +174,10 @@ impl HttpRequester {
         Some(properties)
     }
 
-    /// Whether a repeated request may be answered from memory.
+    /// Whether its answers may serve another read of the same stream.
     #[must_use]
-    pub fn use_cache(&self) -> bool {
-        self.use_cache
+    pub fn may_share(&self) -> bool {
+        self.use_cache != Some(false)
     }
 
     /// The manifest's time-outs.

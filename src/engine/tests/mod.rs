@@ -8,6 +8,7 @@ mod pages;
 mod parents;
 mod parts;
 mod random;
+mod twins;
 mod windows;
 
 use std::sync::atomic::AtomicBool;
