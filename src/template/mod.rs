@@ -19,6 +19,7 @@ mod lazy;
 mod python;
 pub mod scope;
 mod text;
+mod threshold;
 mod value;
 
 pub(crate) use builtin::uuid4;
@@ -29,4 +30,5 @@ pub use json::JsonTemplate;
 pub use lazy::{Lazy, headers, json, lazy, slice};
 pub use python::literal::{Literal, PyType};
 pub use text::Template;
+pub use threshold::Number;
 pub use value::TValue;

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
+use super::compile::code::Code;
 use super::compile::{Program, program};
 use super::config::{Config, Scope};
 use super::error::{Fault, FaultKind, Gap, TemplateError};
@@ -165,9 +166,7 @@ impl<S: Scope> Template<S> {
     /// more for that. The keys that there are need all of what is looked into; they are left out
     /// unless wanted.
     pub fn gap(&self, scope: &S, with_keys: bool) -> Option<Gap> {
-        let Program::Code(code) = self.program() else {
-            return None;
-        };
+        let code = self.code()?;
         let names = Bound {
             scope,
             inner: &self.inner,
@@ -237,6 +236,14 @@ fn literal(text: String, valid: &[PyType]) -> Literal {
 impl<S> Template<S> {
     fn program(&self) -> &Program {
         &self.inner.program
+    }
+
+    /// What it was compiled to; none for plain text.
+    pub(super) fn code(&self) -> Option<&Code> {
+        match self.program() {
+            Program::Code(code) => Some(code),
+            Program::Literal(_) | Program::Forbidden => None,
+        }
     }
 
     /// The template as its author wrote it.
