@@ -43,6 +43,7 @@ pub use fetch::{Kept, KeptRecord, fetch};
 pub use records::Records;
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
+pub use twins::Series;
 
 use crate::component::cursor::CursorValue;
 use crate::message::{Data, Message, StreamSlice};
@@ -76,6 +77,8 @@ pub struct Options {
     pub jobs: usize,
     /// Where the records are kept, if they do not go to the output.
     pub kept: Option<Kept>,
+    /// The runs before and behind this one that may ask for the same.
+    pub series: Option<Series>,
     /// Names of streams of which one is read at a time.
     pub groups: Vec<BTreeSet<String>>,
     /// Where files go that belong to records.
@@ -91,6 +94,7 @@ impl Default for Options {
             probe: false,
             jobs: 1,
             kept: None,
+            series: None,
             groups: Vec::new(),
             files: std::env::temp_dir().join(FILES),
         }
@@ -271,7 +275,7 @@ pub fn run(
         schedule: Schedule::new(&plan, policy, workers, options)?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
-        twins: Twins::new(&plan),
+        twins: Twins::new(&plan, options.series.as_ref()),
         events: sender,
         working: AtomicUsize::new(0),
         options: options.clone(),

@@ -1,9 +1,11 @@
-//! Answers that reads of one stream share: a stream that goes on from a state and is also the parent
-//! of another, which reads it whole, is two streams of the plan, and both may ask for the same.
+//! Answers that reads have for each other, so that the same is asked for once.
 //!
-//! In: a request. Out: what came for it when a twin asked, or leave to ask. Each answer is given to
-//! each twin once, and forgotten with the last of them: who asks for the same again, as a scroll does,
-//! gets what a twin got the second time.
+//! A stream that goes on from a state and is also the parent of another, which reads it whole, is two
+//! streams of the plan: twins. The probes of a check are runs of their own, which read the same parents.
+//!
+//! In: a request. Out: what came for it when another asked, or leave to ask. Each answer is given to
+//! each of the others once, and forgotten with the last of them: who asks for the same again, as a
+//! scroll does, gets what the other got the second time.
 //!
 //! Who waits here waits for a worker that waits for the network and the clock only.
 
@@ -12,17 +14,44 @@ use crate::http::{Headers, Request, Response};
 use crate::plan::Plan;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Header fields with credentials, which may change between two requests for the same.
 ///
 /// As airbyte-cdk 7.39.1, whose requests-cache passes over them too.
 const CREDENTIALS: [&str; 2] = ["Authorization", "X-API-KEY"];
 
-/// The answers that twins have for each other.
-pub(super) struct Twins {
+/// Runs that come one after the other and may ask for the same, as the probes of a check.
+#[derive(Clone, Default)]
+pub struct Series {
+    answers: Arc<Answers>,
+    number: usize,
+}
+
+impl Series {
+    /// The run after this one.
+    pub fn go_on(&mut self) {
+        self.number += 1;
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Series").field(&self.number).finish()
+    }
+}
+
+/// The streams of a run that others share answers with.
+pub(super) enum Twins {
     /// For each stream of the plan its twins; none for nearly all.
-    of: Vec<Vec<usize>>,
+    Streams(Vec<Vec<usize>>, Answers),
+    /// All streams of the run share with all runs behind it.
+    Run(Series),
+}
+
+#[derive(Default)]
+pub(super) struct Answers {
     state: Mutex<State>,
     /// An answer has come, or somebody gave up on one.
     news: Condvar,
@@ -37,33 +66,41 @@ struct State {
     count: u64,
 }
 
-/// A hash of the stream's name and of the request.
+/// A hash of the request.
 type Key = [u8; 32];
 
-/// A request that one of the twins has made.
+/// A request that was made.
 struct Asked {
     number: u64,
-    /// Those who have not had the answer.
-    wanted_by: Vec<usize>,
+    wanted: Wanted,
     /// Not there while it is asked for.
     answer: Option<(Headers, Shelved)>,
 }
 
+/// Those who have not had an answer.
+enum Wanted {
+    /// These streams.
+    By(Vec<usize>),
+    /// All runs behind this one.
+    Behind(usize),
+}
+
 /// What is known of a request.
 pub(super) enum Told<'a> {
-    /// A twin asked for it, and this came.
+    /// Another asked for it, and this came.
     Answer(Response),
     /// Nobody has asked: the caller does, and tells what came.
     Ask(Asking<'a>),
 }
 
 impl Twins {
-    pub(super) fn new(plan: &Plan) -> Self {
-        Self {
-            of: (0..plan.nodes.len()).map(|it| plan.twins(it)).collect(),
-            state: Mutex::default(),
-            news: Condvar::new(),
+    pub(super) fn new(plan: &Plan, series: Option<&Series>) -> Self {
+        if let Some(series) = series {
+            return Self::Run(series.clone());
         }
+        let streams = 0..plan.nodes.len();
+        let twins = streams.map(|it| plan.twins(it)).collect();
+        Self::Streams(twins, Answers::default())
     }
 
     /// What is known of a request of `stream`; waits for a twin that is asking. None when nobody has
@@ -71,16 +108,44 @@ impl Twins {
     ///
     /// As in the reference only what is asked for with GET or HEAD is shared.
     pub(super) fn look(&self, stream: usize, request: &Request) -> Option<Told<'_>> {
-        let twins = &self.of[stream];
-        if twins.is_empty() || !matches!(request.method.as_str(), "GET" | "HEAD") {
+        let (who, others, answers) = match self {
+            Self::Streams(twins, answers) => (stream, Some(&twins[stream]), answers),
+            Self::Run(series) => (series.number, None, &*series.answers),
+        };
+        if others.is_some_and(Vec::is_empty) || !matches!(&*request.method, "GET" | "HEAD") {
             return None;
         }
-        let group = twins.iter().copied().fold(stream, usize::min);
-        let key = key(group, request);
+        answers.look(who, others, key(request))
+    }
+
+    /// Forgets what is kept for streams that have come to their end.
+    pub(super) fn ended(&self, streams: &[usize]) {
+        if let Self::Streams(twins, answers) = self
+            && streams.iter().any(|&stream| !twins[stream].is_empty())
+        {
+            answers.ended(streams);
+        }
+    }
+
+    /// Whether nothing is kept.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let state = match self {
+            Self::Streams(_, answers) => answers.lock(),
+            Self::Run(series) => series.answers.lock(),
+        };
+        state.asked.is_empty() && state.shelf.is_empty()
+    }
+}
+
+impl Answers {
+    /// What is known of a request of `who`, whose answer `others` want; all runs behind, if none are
+    /// named.
+    fn look(&self, who: usize, others: Option<&Vec<usize>>, key: Key) -> Option<Told<'_>> {
         let mut state = self.lock();
         loop {
             let asked = state.asked.get(&key).into_iter().flatten();
-            let mut asked = asked.filter(|it| it.wanted_by.contains(&stream)).peekable();
+            let mut asked = asked.filter(|it| it.wanted.is_by(who)).peekable();
             if asked.peek().is_none() {
                 break;
             }
@@ -89,34 +154,32 @@ impl Twins {
                 continue;
             };
             // An answer that cannot be read back is asked for again.
-            if let Some(response) = state.take(&key, number, stream) {
+            if let Some(response) = state.take(&key, number, who) {
                 return Some(Told::Answer(response));
             }
         }
-        let wanted_by = twins.iter().filter(|&twin| !state.ended.contains(twin));
-        let wanted_by: Vec<usize> = wanted_by.copied().collect();
-        if wanted_by.is_empty() {
+        let wanted = others.map_or(Wanted::Behind(who), |others| {
+            let others = others.iter().filter(|&it| !state.ended.contains(it));
+            Wanted::By(others.copied().collect())
+        });
+        if wanted.is_by_nobody() {
             return None;
         }
         state.count += 1;
         let number = state.count;
         state.asked.entry(key).or_default().push(Asked {
             number,
-            wanted_by,
+            wanted,
             answer: None,
         });
         Some(Told::Ask(Asking {
-            twins: self,
+            answers: self,
             key,
             number,
         }))
     }
 
-    /// Forgets what is kept for streams that have come to their end.
-    pub(super) fn ended(&self, streams: &[usize]) {
-        if streams.iter().all(|&stream| self.of[stream].is_empty()) {
-            return;
-        }
+    fn ended(&self, streams: &[usize]) {
         let mut state = self.lock();
         state.ended.extend(streams);
         let State {
@@ -127,18 +190,11 @@ impl Twins {
         } = &mut *state;
         asked.retain(|_, list| {
             list.retain_mut(|it| {
-                it.wanted_by.retain(|stream| !ended.contains(stream));
+                ended.iter().for_each(|&stream| it.wanted.strike(stream));
                 it.stays(shelf)
             });
             !list.is_empty()
         });
-    }
-
-    /// Whether nothing is kept.
-    #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
-        let state = self.lock();
-        state.asked.is_empty() && state.shelf.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -146,12 +202,33 @@ impl Twins {
     }
 }
 
+impl Wanted {
+    fn is_by(&self, who: usize) -> bool {
+        match self {
+            Self::By(streams) => streams.contains(&who),
+            Self::Behind(run) => who > *run,
+        }
+    }
+
+    fn is_by_nobody(&self) -> bool {
+        matches!(self, Self::By(streams) if streams.is_empty())
+    }
+
+    /// Notes that `who` has had it, or wants nothing more.
+    fn strike(&mut self, who: usize) {
+        match self {
+            Self::By(streams) => streams.retain(|&stream| stream != who),
+            Self::Behind(run) => *run = who.max(*run),
+        }
+    }
+}
+
 impl State {
     /// The answer to a request for one who wants it.
-    fn take(&mut self, key: &Key, number: u64, stream: usize) -> Option<Response> {
+    fn take(&mut self, key: &Key, number: u64, who: usize) -> Option<Response> {
         let list = self.asked.get_mut(key)?;
         let asked = list.iter_mut().find(|it| it.number == number)?;
-        asked.wanted_by.retain(|&other| other != stream);
+        asked.wanted.strike(who);
         let (headers, shelved) = asked.answer.as_ref()?;
         let headers = headers.clone();
         let body = self.shelf.copy(shelved);
@@ -171,20 +248,18 @@ impl State {
 impl Asked {
     /// Whether it is asked for still, or somebody wants the answer. If not, the answer is given up.
     fn stays(&mut self, shelf: &mut Shelf) -> bool {
-        if self.wanted_by.is_empty()
-            && let Some((_, shelved)) = self.answer.take()
-        {
+        let stays = !self.wanted.is_by_nobody();
+        if !stays && let Some((_, shelved)) = self.answer.take() {
             shelf.remove(shelved);
-            return false;
         }
-        !self.wanted_by.is_empty()
+        stays
     }
 }
 
-/// A request that the holder makes for itself and its twins. Dropped without an answer, each of them
-/// asks by itself.
+/// A request that the holder makes for itself and others. Dropped without an answer, each of them asks
+/// by itself.
 pub(super) struct Asking<'a> {
-    twins: &'a Twins,
+    answers: &'a Answers,
     key: Key,
     number: u64,
 }
@@ -195,7 +270,7 @@ impl Asking<'_> {
         if response.status != 200 {
             return;
         }
-        let mut state = self.twins.lock();
+        let mut state = self.answers.lock();
         let State { asked, shelf, .. } = &mut *state;
         let list = asked.get_mut(&self.key).into_iter().flatten();
         for it in list.filter(|it| it.number == self.number) {
@@ -207,7 +282,7 @@ impl Asking<'_> {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        let mut state = self.twins.lock();
+        let mut state = self.answers.lock();
         if let Some(list) = state.asked.get_mut(&self.key) {
             list.retain(|it| it.number != self.number || it.answer.is_some());
             if list.is_empty() {
@@ -215,18 +290,17 @@ impl Drop for Asking<'_> {
             }
         }
         drop(state);
-        self.twins.news.notify_all();
+        self.answers.news.notify_all();
     }
 }
 
 /// What makes two requests the same: all but the credentials.
-fn key(group: usize, request: &Request) -> Key {
+fn key(request: &Request) -> Key {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
     };
-    add(&group.to_le_bytes());
     add(request.method.as_bytes());
     add(request.url.as_bytes());
     add(&request.body);

@@ -89,8 +89,30 @@ fn who_waits_for_a_twin_that_fails_asks_by_itself() {
 }
 
 #[test]
+fn runs_of_a_series_ask_for_their_parents_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let mut scene = alone();
+    scene.options.probe = true;
+    let mut series = Series::default();
+    for (selected, requests) in [("a", 1), ("b", 2), ("c", 1), ("a", 0)] {
+        scene.options.series = Some(series.clone());
+        let a = stream("a").paged(PAGES);
+        let (b, c) = (stream("b"), stream("c"));
+        let (b, c) = (b.by(&under("k", &[&a])), c.by(&under("k", &[&a])));
+        let count = Arc::clone(&asked);
+        let ran = scene.read(&[&a, &b, &c], &[selected], move |request| {
+            count.fetch_add(1, Ordering::Relaxed);
+            answer(request)
+        });
+        assert_eq!(ran.outcome(selected).errors.len(), 0);
+        assert_eq!(ran.asked.len(), requests, "{selected}: {:?}", ran.asked);
+        series.go_on();
+    }
+}
+
+#[test]
 fn each_answer_serves_each_twin_once_and_is_forgotten_then() {
-    let twins = Twins::new(&plan(&stream("a"), QUIET));
+    let twins = Twins::new(&plan(&stream("a"), QUIET), None);
     let (one, other) = (0, 1);
     let request = |token: &str| {
         let mut headers = Headers::default();
