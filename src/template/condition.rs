@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::text::context;
+use super::field::context;
 use super::threshold::{self, Number};
 use super::{Literal, Scope, Template, TemplateError};
 use crate::manifest::{Place, located};

@@ -14,6 +14,7 @@ mod config;
 pub mod datetime;
 mod error;
 mod eval;
+mod field;
 mod json;
 mod lazy;
 mod python;
