@@ -98,7 +98,7 @@ impl Shared {
                 window: retriever.request_window_splitting().is_some(),
             },
         };
-        let request = question.request(&self.session)?;
+        let mut request = question.request(&self.session)?;
         let told = if question.requester.may_share() {
             self.twins.look(stream, &request)
         } else {
@@ -109,23 +109,24 @@ impl Shared {
             Some(Told::Ask(asking)) => Some(asking),
             None => None,
         };
-        let answer = self.send_until_judged(&question, request)?;
+        let answer = self.send_until_judged(&question, &mut request)?;
         if let (Some(asking), Answer::Page(response)) = (asking, &answer) {
             asking.answered(response);
         }
         Ok(answer)
     }
 
-    /// Sends the request of a question, and again as its error handler says.
-    pub(super) fn ask(&self, question: &Question<'_>) -> Result<Answer, ReadError> {
-        let request = question.request(&self.session)?;
-        self.send_until_judged(question, request)
+    /// Sends the request of a question, and again as its error handler says; gives the last one too.
+    pub(super) fn ask(&self, question: &Question<'_>) -> Result<(Answer, Request), ReadError> {
+        let mut request = question.request(&self.session)?;
+        let answer = self.send_until_judged(question, &mut request)?;
+        Ok((answer, request))
     }
 
     fn send_until_judged(
         &self,
         question: &Question<'_>,
-        mut request: Request,
+        request: &mut Request,
     ) -> Result<Answer, ReadError> {
         let Question {
             requester, slice, ..
@@ -137,20 +138,20 @@ impl Shared {
         let mut tries = Tries::default();
         let mut was_renewed = false;
         loop {
-            let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
+            let Ok(()) = session.gate.wait_for(request, session.secrets()) else {
                 return Ok(Answer::Stopped);
             };
             stats.requests.add(1);
             tries.sent += 1;
-            let outcome = self.send_once(stats, &request)?;
+            let outcome = self.send_once(stats, request)?;
             let authenticator = requester.authenticator().map(Authenticator::get);
             if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
-                authenticator.answered(&request, response, session)?;
+                authenticator.answered(request, response, session)?;
             }
             let tried = Tried {
                 requester,
                 slice,
-                request: &request,
+                request,
                 outcome: outcome.as_ref(),
                 attempts: tries.sent,
             };
@@ -177,7 +178,7 @@ impl Shared {
                 }
                 Action::RefreshTokenThenRetry => {
                     if let Some(authenticator) = authenticator {
-                        was_renewed = authenticator.refused(&request, session)?;
+                        was_renewed = authenticator.refused(request, session)?;
                     }
                 }
                 Action::Fail | Action::ReducePageSize | Action::SplitRequestWindow => {
@@ -185,7 +186,7 @@ impl Shared {
                 }
             }
             let rotates = verdict.action == Action::RateLimited
-                && authenticator.is_some_and(|it| it.has_another(&request, session));
+                && authenticator.is_some_and(|it| it.has_another(request, session));
             let wait = if rotates {
                 tries.rotating(handler, &verdict, &session.config)?
             } else {
@@ -203,7 +204,7 @@ impl Shared {
                     .as_ref()
                     .is_ok_and(|response| response.status == 429);
             if limited && !rotates {
-                let key = GateKey::of(&request, session.secrets());
+                let key = GateKey::of(request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
                 return Ok(Answer::Stopped);

@@ -44,7 +44,7 @@ impl Shared {
         let config = &self.session.config;
         let slice = uploader.slice(record, config)?;
         let requester = uploader.requester().get();
-        let answer = self.ask(&Question::plain(stream, requester, &slice))?;
+        let (answer, _) = self.ask(&Question::plain(stream, requester, &slice))?;
         let content = match answer {
             Answer::Page(response) => response.body,
             Answer::Stopped => return Err(ReadError::system("the run was asked to stop")),

@@ -34,7 +34,8 @@ const DEFAULT_MINUTES: i64 = 60;
 ///
 /// Templates of the requesters may read `creation_response`, the answer that created the job;
 /// those of `download_target_requester` read `polling_response`, the last answer about its status,
-/// instead; those of the download read both, and `download_target`.
+/// instead; those of the download read both, and `download_target`. Beside its own keys an answer has
+/// `headers`, and `request` with the `method`, `url`, `headers` and `body` that it was asked by.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(from = "Written")]
 #[schemars(with = "Written")]

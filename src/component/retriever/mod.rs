@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use async_retriever::AsyncRetriever;
-pub use job_context::{job_context, slice_of_job};
+pub use job_context::{JobAnswer, slice_of_job};
 pub use job_status::{AsyncJobStatusMap, JobStatus};
 pub use page_size_reduction::{PageSize, PageSizeReduction};
 pub use pagination_reset::PaginationReset;
