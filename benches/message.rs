@@ -33,7 +33,11 @@ fn records(body: Vec<u8>, depth: usize) -> Vec<Data> {
 fn write(records: Vec<Data>) {
     let mut output = JsonlOutput::new(io::sink());
     let stream = Arc::from("tasks");
-    let message = Message::Records { stream, records };
+    let message = Message::Records {
+        stream,
+        unit: 0,
+        records,
+    };
     output.write(&message).expect("a sink takes all");
     output.finish().expect("a sink takes all");
 }

@@ -113,7 +113,11 @@ fn write_messages(bencher: Bencher<'_, '_>) {
         .bench_values(|records| {
             let mut output = AirbyteOutput::new(io::sink(), || 0);
             let stream = Arc::from("tasks");
-            let message = Message::Records { stream, records };
+            let message = Message::Records {
+                stream,
+                unit: 0,
+                records,
+            };
             output.write(&message).expect("a sink takes all");
             output.finish().expect("a sink takes all");
         });

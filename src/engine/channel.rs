@@ -82,6 +82,11 @@ impl<T> Channel<T> {
         Ok(())
     }
 
+    /// Sends `event` without waiting for room, as whoever holds a lock has to.
+    pub(super) fn push(&self, event: T) {
+        self.lock().queue.push_back(event);
+    }
+
     fn wake(&self, state: &mut State<T>) {
         if std::mem::take(&mut state.receiver_waits) {
             self.arrived.notify_one();

@@ -3,6 +3,7 @@
 //! In: windows that were begun and read, in the order of their records. Out: states.
 
 use super::Shared;
+use super::resume::{Heard, Resume};
 use crate::clock::monotonic;
 use crate::component::cursor::{CursorValue, End, Pace, Progress};
 use crate::message::StreamSlice;
@@ -23,16 +24,27 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub(super) fn new(shared: &Shared) -> Self {
+    /// The progress at the start of a run, or at the point where an earlier one stopped.
+    pub(super) fn new(shared: &Shared, resume: Option<Resume>) -> Self {
         let plan = &shared.plan;
         let tracked = |(index, node): (usize, &crate::plan::StreamNode)| {
             let cursor = node.cursor.as_ref().filter(|_| plan.is_tracked(index));
             cursor.map(Progress::new)
         };
-        Self {
+        let mut this = Self {
             progress: plan.nodes.iter().enumerate().map(tracked).collect(),
             told: vec![None; plan.nodes.len()],
+        };
+        for (stream, left) in resume.into_iter().flat_map(|it| it.left).enumerate() {
+            for heard in left.into_iter().flat_map(|left| left.heard) {
+                match heard {
+                    Heard::Opened(slice, windows) => this.opened(stream, &slice, windows),
+                    // That its bounds can be read was seen when it was closed first.
+                    Heard::Closed(slice, latest) => drop(this.closed(stream, &slice, latest)),
+                }
+            }
         }
+        this
     }
 
     pub(super) fn opened(&mut self, stream: usize, slice: &StreamSlice, windows: usize) {

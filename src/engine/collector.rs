@@ -2,10 +2,18 @@
 
 use super::channel::Receiver;
 use super::checkpoint::Checkpoints;
+use super::journal::Journal;
+use super::partitions::News;
+use super::queue::Unit;
+use super::resume::Resume;
 use super::{Event, ReadError, Shared, StreamOutcome};
 use crate::clock::monotonic;
 use crate::component::authenticator::Session as _;
-use crate::message::{Data, Failure, Level, Log, Message, StreamState, StreamStatus};
+use crate::component::cursor::CursorValue;
+use crate::message::{
+    Data, Failure, Level, Log, Message, Step, StreamSlice, StreamState, StreamStatus,
+};
+use crate::plan::Edge;
 use serde_json::{Map, Value};
 use std::io;
 use std::sync::Arc;
@@ -17,6 +25,18 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long a cancelled run waits for the pages that are being worked on.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// The same where the pages that come in the meantime need not be asked for again.
+const LONG_GRACE: Duration = Duration::from_secs(4);
+
+/// The step that makes a unit known.
+fn found(unit: &Unit, of: Option<u64>) -> Step {
+    Step::Found {
+        unit: unit.number,
+        of,
+        slice: StreamSlice::clone(&unit.slice),
+    }
+}
+
 /// The calling thread's side: turns events into messages and keeps the books.
 pub(super) struct Collector<'a> {
     shared: &'a Shared,
@@ -25,11 +45,14 @@ pub(super) struct Collector<'a> {
     began: Vec<Option<Instant>>,
     counted: Vec<u64>,
     checkpoints: Checkpoints,
+    /// What a later run has to know, where somebody keeps it.
+    journal: Option<Journal>,
 }
 
 impl<'a> Collector<'a> {
     pub(super) fn new(
         shared: &'a Shared,
+        resume: Option<Resume>,
         emit: &'a mut dyn FnMut(Message) -> io::Result<()>,
     ) -> Self {
         let nodes = &shared.plan.nodes;
@@ -46,12 +69,16 @@ impl<'a> Collector<'a> {
                 notes: Vec::new(),
                 elapsed: Duration::ZERO,
             });
+        let journal = resume
+            .as_ref()
+            .map(|resume| Journal::new(resume.keys.clone()));
         Self {
             emit,
             streams: streams.collect(),
             began: vec![None; nodes.len()],
             counted: vec![0; nodes.len()],
-            checkpoints: Checkpoints::new(shared),
+            checkpoints: Checkpoints::new(shared, resume),
+            journal,
             shared,
         }
     }
@@ -74,7 +101,12 @@ impl<'a> Collector<'a> {
             if self.shared.session.is_cancelled() {
                 self.shared.schedule.stop();
                 self.shared.session.gate.stop();
-                let until = *grace_until.get_or_insert_with(|| monotonic() + GRACE);
+                let grace = if self.journal.is_some() {
+                    LONG_GRACE
+                } else {
+                    GRACE
+                };
+                let until = *grace_until.get_or_insert_with(|| monotonic() + grace);
                 if monotonic() >= until {
                     break;
                 }
@@ -94,7 +126,29 @@ impl<'a> Collector<'a> {
         if !self.is_done() && !self.shared.session.is_cancelled() {
             self.broken(ReadError::system("internal error: the workers ended early"))?;
         }
-        Ok(())
+        if !self.shared.session.is_cancelled() {
+            for stream in 0..self.streams.len() {
+                if self.streams[stream].finished && self.streams[stream].errors.is_empty() {
+                    self.note(stream, Step::Over);
+                }
+            }
+        }
+        self.tell_progress()
+    }
+
+    /// Notes a step for those who keep it.
+    fn note(&mut self, stream: usize, step: Step) {
+        if let Some(journal) = &mut self.journal {
+            journal.note(stream, step);
+        }
+    }
+
+    /// Hands on what a later run has to know, once the records that go with it are out.
+    fn tell_progress(&mut self) -> io::Result<()> {
+        match self.journal.as_mut().and_then(Journal::take) {
+            Some(progress) => (self.emit)(Message::Progress(progress)),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -123,28 +177,133 @@ impl<'a> Collector<'a> {
         }
         match event {
             Event::Started { stream } => self.started(stream),
-            Event::Records { stream, records } => self.records(stream, records),
+            Event::Records {
+                stream,
+                unit,
+                records,
+            } => self.records(stream, unit, records),
+            Event::Found { stream, news } => {
+                self.found(stream, news);
+                Ok(())
+            }
             Event::Opened {
                 stream,
-                slice,
+                unit,
                 windows,
             } => {
-                self.checkpoints.opened(stream, &slice, windows);
+                self.checkpoints.opened(stream, &unit.slice, windows.len());
+                self.cut(stream, unit.number, &windows);
                 Ok(())
+            }
+            Event::Page { stream, unit } => {
+                if let Some(journal) = &mut self.journal {
+                    journal.open(stream, unit);
+                }
+                Ok(())
+            }
+            Event::At {
+                stream,
+                unit,
+                position,
+            } => {
+                let write = |value: &CursorValue| self.written(stream, value);
+                let position = position.map(|position| position.to_value(write));
+                self.note(stream, Step::At { unit, position });
+                self.tell_progress()
+            }
+            Event::Begun {
+                stream,
+                fingerprint,
+            } => {
+                self.note(stream, Step::Begun { fingerprint });
+                self.void(stream, None)
+            }
+            Event::Again { stream, unit } => {
+                self.note(stream, Step::Again { unit });
+                self.void(stream, Some(unit))?;
+                self.tell_progress()
             }
             Event::Closed {
                 stream,
-                slice,
+                unit,
                 latest,
-            } => match self.checkpoints.closed(stream, &slice, latest) {
-                Ok(Some(state)) => self.state(stream, state),
-                Ok(None) => Ok(()),
-                Err(error) => self.failed(stream, ReadError::system(error.to_string())),
-            },
-            Event::Failed { stream, error } => self.failed(stream, error),
-            Event::Finished { streams } => self.finished(streams),
+            } => {
+                self.closed(stream, &unit, latest)?;
+                self.tell_progress()
+            }
+            Event::Failed {
+                stream,
+                unit,
+                error,
+            } => {
+                let reason = error.message.clone();
+                self.failed(stream, error)?;
+                self.note(stream, Step::Failed { unit, reason });
+                self.tell_progress()
+            }
+            Event::Finished { streams } => {
+                self.finished(streams)?;
+                self.tell_progress()
+            }
             Event::Broken { error } => self.broken(error),
         }
+    }
+
+    /// Tells that records which went out before come again.
+    fn void(&mut self, stream: usize, unit: Option<u64>) -> io::Result<()> {
+        if !self.streams[stream].selected {
+            return Ok(());
+        }
+        let stream = Arc::clone(&self.streams[stream].name);
+        (self.emit)(Message::Void { stream, unit })
+    }
+
+    /// Notes the units that are to be read.
+    fn found(&mut self, stream: usize, news: News) {
+        for (input, slice) in news.arrived {
+            self.note(stream, Step::Arrived { input, slice });
+        }
+        for unit in news.found {
+            self.note(stream, found(&unit, None));
+        }
+    }
+
+    /// Notes the windows of a partition.
+    fn cut(&mut self, stream: usize, unit: u64, windows: &[Unit]) {
+        let count = windows.len();
+        self.note(
+            stream,
+            Step::Cut {
+                unit,
+                windows: count,
+            },
+        );
+        for window in windows {
+            self.note(stream, found(window, Some(unit)));
+        }
+    }
+
+    fn closed(
+        &mut self,
+        stream: usize,
+        unit: &Unit,
+        latest: Option<CursorValue>,
+    ) -> io::Result<()> {
+        let written = (latest.as_ref()).and_then(|latest| self.written(stream, latest));
+        match self.checkpoints.closed(stream, &unit.slice, latest) {
+            Ok(Some(state)) => self.state(stream, state)?,
+            Ok(None) => {}
+            Err(error) => self.failed(stream, ReadError::system(error.to_string()))?,
+        }
+        let (unit, latest) = (unit.number, written);
+        self.note(stream, Step::Read { unit, latest });
+        Ok(())
+    }
+
+    /// A value of the stream's cursor as JSON.
+    fn written(&self, stream: usize, value: &CursorValue) -> Option<Value> {
+        let cursor = self.shared.plan.nodes[stream].cursor.as_ref()?;
+        Some(cursor.write(value))
     }
 
     fn started(&mut self, stream: usize) -> io::Result<()> {
@@ -155,13 +314,17 @@ impl<'a> Collector<'a> {
         self.status(stream, StreamStatus::Started)
     }
 
-    fn records(&mut self, stream: usize, records: Vec<Data>) -> io::Result<()> {
+    fn records(&mut self, stream: usize, unit: u64, records: Vec<Data>) -> io::Result<()> {
         if self.counted[stream] == 0 {
             self.status(stream, StreamStatus::Running)?;
         }
         self.counted[stream] += records.len() as u64;
         let stream = Arc::clone(&self.streams[stream].name);
-        (self.emit)(Message::Records { stream, records })
+        (self.emit)(Message::Records {
+            stream,
+            unit,
+            records,
+        })
     }
 
     /// The run cannot go on: all streams that have not finished fail.
@@ -247,7 +410,20 @@ impl<'a> Collector<'a> {
                 self.info(format!("Read {count} records from {name} stream"))?;
                 self.state(stream, self.checkpoints.state(stream))?;
             }
-            let status = if self.streams[stream].errors.is_empty() {
+            let is_whole = self.streams[stream].errors.is_empty();
+            self.note(stream, Step::Ended { is_whole });
+            if is_whole {
+                for Edge {
+                    child,
+                    input,
+                    parent,
+                } in &self.shared.plan.nodes[stream].children
+                {
+                    let (input, parent) = (*input, *parent);
+                    self.note(*child, Step::Fed { input, parent });
+                }
+            }
+            let status = if is_whole {
                 StreamStatus::Complete
             } else {
                 StreamStatus::Incomplete

@@ -56,7 +56,7 @@ impl Shared {
         &self,
         node: &StreamNode,
         stream: usize,
-        slice: &Arc<StreamSlice>,
+        (unit, slice): (u64, &Arc<StreamSlice>),
         mut records: Vec<Data>,
     ) {
         if !node.selected || records.is_empty() {
@@ -77,7 +77,11 @@ impl Shared {
         }
         match &self.options.kept {
             Some(kept) => kept.push(slice, records),
-            None => self.send(Event::Records { stream, records }),
+            None => self.send(Event::Records {
+                stream,
+                unit,
+                records,
+            }),
         }
     }
 }

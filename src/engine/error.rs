@@ -46,6 +46,13 @@ pub struct Exchange {
 }
 
 impl ReadError {
+    /// Whether the API did not want the request as it was: with another page token it may.
+    pub(super) fn is_refusal(&self) -> bool {
+        let status = self.exchange.as_ref().and_then(|exchange| exchange.status);
+        status
+            .is_some_and(|status| matches!(status, 400..=499) && !matches!(status, 401 | 403 | 429))
+    }
+
     /// An error of the engine itself or of its surroundings.
     pub(super) fn system(message: impl Into<String>) -> Self {
         Self::new(message, FailureType::SystemError)

@@ -17,6 +17,7 @@ mod delivery;
 mod error;
 mod exchange;
 mod fetch;
+mod journal;
 mod nested;
 mod notice;
 mod page;
@@ -27,6 +28,7 @@ mod queue;
 mod read;
 mod records;
 mod refusal;
+mod resume;
 mod schedule;
 mod session;
 mod shelf;
@@ -41,20 +43,24 @@ use chunks::Chunks;
 pub use error::{Exchange, ReadError};
 pub use fetch::{Kept, KeptRecord, fetch};
 pub use records::Records;
+pub use resume::{Recall, Resume};
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
 pub use twins::Series;
 
 use crate::component::cursor::CursorValue;
-use crate::message::{Data, Message, StreamSlice};
+use crate::message::{Data, Message};
 use crate::plan::Plan;
 use collector::Collector;
+use partitions::News;
+use queue::Unit;
+use read::{Latest, Position};
 use schedule::{Policy, Schedule};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use twins::Twins;
 
@@ -138,22 +144,50 @@ enum Event {
     },
     Records {
         stream: usize,
+        unit: u64,
         records: Vec<Data>,
     },
-    /// A partition is begun, in so many windows.
+    /// What a later run has to know of partitions.
+    Found {
+        stream: usize,
+        news: News,
+    },
+    /// A partition is begun, in these windows.
     Opened {
         stream: usize,
-        slice: Arc<StreamSlice>,
-        windows: usize,
+        unit: Unit,
+        windows: Vec<Unit>,
     },
-    /// A window was read to its end, and its records have gone before.
+    /// A page is on its way to the output.
+    Page {
+        stream: usize,
+        unit: u64,
+    },
+    /// A page is out. Without a position, nobody but this run can go on behind it.
+    At {
+        stream: usize,
+        unit: u64,
+        position: Option<Position>,
+    },
+    /// The stream is read from its beginning.
+    Begun {
+        stream: usize,
+        fingerprint: String,
+    },
+    /// The unit is read from its beginning again, whatever an earlier run read of it.
+    Again {
+        stream: usize,
+        unit: u64,
+    },
+    /// A unit was read to its end, and its records have gone before.
     Closed {
         stream: usize,
-        slice: Arc<StreamSlice>,
+        unit: Unit,
         latest: Option<CursorValue>,
     },
     Failed {
         stream: usize,
+        unit: u64,
         error: ReadError,
     },
     Finished {
@@ -180,7 +214,12 @@ impl Event {
         match self {
             Self::Started { .. }
             | Self::Records { .. }
+            | Self::Found { .. }
             | Self::Opened { .. }
+            | Self::Page { .. }
+            | Self::At { .. }
+            | Self::Begun { .. }
+            | Self::Again { .. }
             | Self::Closed { .. } => true,
             Self::Failed { .. } | Self::Finished { .. } | Self::Broken { .. } => false,
         }
@@ -200,6 +239,8 @@ struct Shared {
     /// Worker threads that have not ended.
     working: AtomicUsize,
     options: Options,
+    /// Whether somebody keeps what is left to read.
+    is_kept: bool,
 }
 
 impl Shared {
@@ -215,6 +256,34 @@ impl Shared {
     fn start(&self, stream: usize) {
         if !self.stats[stream].is_started.swap(true, Ordering::Relaxed) {
             self.send(Event::Started { stream });
+        }
+    }
+
+    /// Tells that a page of `unit` is on its way to the output, where somebody keeps that.
+    fn open_page(&self, stream: usize, unit: u64) {
+        if self.is_kept {
+            self.send(Event::Page { stream, unit });
+        }
+    }
+
+    /// Tells that the page is out.
+    fn close_page(
+        &self,
+        stream: usize,
+        unit: u64,
+        mut position: Option<Position>,
+        latest: &Latest,
+    ) {
+        if self.is_kept {
+            if let Some(position) = &mut position {
+                let latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+                position.latest = latest.clone();
+            }
+            self.send(Event::At {
+                stream,
+                unit,
+                position,
+            });
         }
     }
 
@@ -260,6 +329,20 @@ pub fn run(
     options: &Options,
     emit: &mut dyn FnMut(Message) -> io::Result<()>,
 ) -> io::Result<Outcome> {
+    run_from(plan, session, options, None, emit)
+}
+
+/// The same, from where an earlier run stopped; `emit` gets [`Message::Progress`] besides.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_from(
+    plan: Plan,
+    session: Arc<Session>,
+    options: &Options,
+    mut resume: Option<Resume>,
+    emit: &mut dyn FnMut(Message) -> io::Result<()>,
+) -> io::Result<Outcome> {
     let (sender, mut events) = channel();
     let workers = if options.probe {
         1
@@ -272,17 +355,25 @@ pub fn run(
         Policy::Full
     };
     let shared = Arc::new(Shared {
-        schedule: Schedule::new(&plan, policy, workers, options)?,
+        schedule: Schedule::new(
+            &plan,
+            policy,
+            workers,
+            options,
+            Arc::clone(&sender),
+            resume.as_mut(),
+        )?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
         twins: Twins::new(&plan, options.series.as_ref()),
         events: sender,
         working: AtomicUsize::new(0),
         options: options.clone(),
+        is_kept: resume.is_some(),
         session,
         plan,
     });
-    let mut collector = Collector::new(&shared, emit);
+    let mut collector = Collector::new(&shared, resume, emit);
     let finished = shared.schedule.finished_at_start();
     shared.twins.ended(&finished);
     collector.finished(finished)?;

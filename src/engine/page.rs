@@ -12,13 +12,14 @@ use super::exchange::Answer;
 use super::notice::head;
 use super::paging::{Seen, initial_token};
 use super::part::{Came, Out};
-use super::read::PartitionRead;
+use super::read::{PartitionRead, Position};
 use super::worker::Fate;
 use crate::component::ComponentError;
 use crate::component::cursor::Cursor;
 use crate::component::decoder::Page;
 use crate::component::retriever::PaginationReset;
 use crate::http::{Body, Headers, Response};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What is known of the next page before this one is worked on.
@@ -26,6 +27,8 @@ pub(super) struct Ahead {
     /// The read, if it is still here: its next page is not known.
     pub(super) read: Option<PartitionRead>,
     pub(super) error: Option<ComponentError>,
+    /// From where a later run may go on once this page is out, where pages follow.
+    next: Option<Option<Position>>,
     /// Whether there is no next page.
     pub(super) is_last: bool,
 }
@@ -76,6 +79,9 @@ impl Shared {
         let (ahead, seen, is_last) = (out.ahead, out.seen, out.is_last);
         if let Some(error) = ahead.error {
             return Err(error.into());
+        }
+        if let Some(position) = ahead.next {
+            self.close_page(came.stream, came.unit, position, &came.latest);
         }
         turn.pass();
         let is_download = came.node.stream.retriever().job().is_some();
@@ -162,13 +168,22 @@ impl Shared {
         let stream = read.stream;
         let node = &self.plan.nodes[stream];
         match answer {
+            Answer::Nothing if read.is_resumed => {
+                self.start_over(read.again());
+                *fate = Fate::HandedOn;
+                Ok(())
+            }
             Answer::Page(_) | Answer::Nothing => {
                 let records = gathered.finish();
                 if (!records.is_empty() || read.has_parts())
                     && let Some(turn) = read.turns.wait(read.page)
                 {
+                    self.open_page(stream, read.unit);
                     self.feed(node, stream, &read.slice, &records)?;
-                    self.hand_out(node, stream, &read.slice, records);
+                    self.hand_out(node, stream, (read.unit, &read.slice), records);
+                    if read.has_parts() {
+                        self.close_page(stream, read.unit, None, &read.latest);
+                    }
                     turn.pass();
                     self.proceed(read, None, fate);
                 }
@@ -205,6 +220,7 @@ impl Shared {
             node,
             number: read.page,
             slice: Arc::clone(&read.slice),
+            unit: read.unit,
             part: Arc::clone(&read.pages.part.slice),
             asked: Arc::clone(&read.pages.asked),
             token: read.pages.token.clone(),
@@ -242,6 +258,7 @@ impl Shared {
                     None => ahead.is_last = true,
                 }
                 if let Some(read) = ahead.read.take() {
+                    ahead.next = position_behind(&read, next.as_ref());
                     self.proceed(read, next, fate);
                 }
             }
@@ -264,6 +281,7 @@ impl Shared {
         read.pages.records += seen.selected;
         let limit = reset.and_then(PaginationReset::limit);
         if limit.is_some_and(|limit| read.pages.records >= limit) {
+            self.close_page(came.stream, came.unit, None, &came.latest);
             return self.start_again(read, fate);
         }
         let next = if is_last {
@@ -276,6 +294,9 @@ impl Shared {
             }
             next
         };
+        if let Some(position) = position_behind(&read, next.as_ref()) {
+            self.close_page(came.stream, came.unit, position, &came.latest);
+        }
         self.proceed(read, next, fate);
         Ok(())
     }
@@ -287,9 +308,16 @@ impl Ahead {
         Self {
             read: Some(read),
             error: None,
+            next: None,
             is_last: false,
         }
     }
+}
+
+/// The point behind a page, where `token` asks for the next one; none where nothing follows.
+fn position_behind(read: &PartitionRead, token: Option<&Value>) -> Option<Option<Position>> {
+    let follows = token.is_some() || read.has_parts();
+    follows.then(|| token.and_then(|token| read.position(token)))
 }
 
 /// The error of pages that come again and again.

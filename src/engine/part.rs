@@ -30,6 +30,8 @@ pub(super) struct Came<'a> {
     pub(super) number: u64,
     /// What the state knows the partition by.
     pub(super) slice: Arc<StreamSlice>,
+    /// Number of its unit.
+    pub(super) unit: u64,
     /// What the records are selected with.
     pub(super) part: Arc<StreamSlice>,
     pub(super) asked: Arc<StreamSlice>,
@@ -98,6 +100,7 @@ impl Shared {
             if out.turn.is_none() {
                 return Ok(false);
             }
+            self.open_page(came.stream, came.unit);
         }
         let seen = Seen::of(&selection);
         if let Some(read) = &mut out.ahead.read {
@@ -110,7 +113,12 @@ impl Shared {
         // A check asks for one record, and does not look at those behind it.
         let is_enough = self.options.probe && came.node.selected && !selection.records.is_empty();
         self.feed(came.node, came.stream, &came.slice, &selection.records)?;
-        self.hand_out(came.node, came.stream, &came.slice, selection.records);
+        self.hand_out(
+            came.node,
+            came.stream,
+            (came.unit, &came.slice),
+            selection.records,
+        );
         out.seen.add(seen);
         if is_enough {
             out.ahead.error = None;
@@ -130,6 +138,7 @@ impl Shared {
         if !is_stopped && !self.schedule.is_dropped(came.stream) {
             return true;
         }
+        self.close_page(came.stream, came.unit, None, &came.latest);
         turns.fail();
         if is_stopped && *fate == Fate::Ended {
             *fate = Fate::Abandoned;

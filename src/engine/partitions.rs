@@ -4,7 +4,8 @@
 //! product: each new slice of one is joined with all that the others have given so far, so that
 //! nothing waits until a router has come to its end.
 
-use super::queue::SliceQueue;
+use super::queue::{Unit, UnitQueue};
+use super::resume::Left;
 use crate::component::cursor::partition_key;
 use crate::component::partition_router::Gathering;
 use crate::message::StreamSlice;
@@ -17,12 +18,25 @@ use std::sync::Arc;
 /// Partitions of a stream that are known and not read yet.
 #[derive(Debug)]
 pub(super) struct Partitions {
-    pub(super) ready: SliceQueue,
+    pub(super) ready: UnitQueue,
     /// Windows of a partition that is begun, by a cursor.
-    pub(super) windows: VecDeque<Arc<StreamSlice>>,
+    pub(super) windows: VecDeque<Unit>,
     inputs: Vec<Input>,
     /// Hashes of the partitions so far, where each is to be read once.
     seen: Option<HashSet<u64>>,
+    /// Number of the next unit.
+    next: u64,
+    /// What has come since it was asked for the last time, where somebody keeps it.
+    news: Option<News>,
+}
+
+/// What a later run has to know of the partitions.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Slices of one router of several, or of one that gathers them.
+    pub(super) arrived: Vec<(usize, StreamSlice)>,
+    /// Units that are to be read.
+    pub(super) found: Vec<Unit>,
 }
 
 /// One router: a list, or a set of parents.
@@ -40,7 +54,9 @@ impl Partitions {
     /// None so far, of the routers `inputs`.
     pub(super) fn new(inputs: &[plan::Input], bound: usize) -> Self {
         Self {
-            ready: SliceQueue::new(bound),
+            ready: UnitQueue::new(bound),
+            next: 0,
+            news: None,
             windows: VecDeque::new(),
             seen: None,
             inputs: (inputs.iter())
@@ -62,11 +78,40 @@ impl Partitions {
         self
     }
 
+    /// Takes what is known before anything is read.
+    ///
+    /// # Errors
+    /// As [`Partitions::arrive`].
+    pub(super) fn begin(&mut self, inputs: &[plan::Input]) -> io::Result<()> {
+        if inputs.is_empty() {
+            self.push(StreamSlice::default())?;
+        }
+        for (index, input) in inputs.iter().enumerate() {
+            for slice in &input.known {
+                self.arrive(index, slice.clone())?;
+            }
+            if input.parents.is_empty() {
+                self.flush(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no slice any more.
+    pub(super) fn end(&mut self) {
+        self.inputs.iter_mut().for_each(|input| input.open = 0);
+    }
+
     /// Takes a slice that router `input` gives.
     ///
     /// # Errors
     /// When the queue cannot be spilled to its temporary file.
     pub(super) fn arrive(&mut self, input: usize, slice: StreamSlice) -> io::Result<()> {
+        if let Some(news) = &mut self.news
+            && (self.inputs.len() > 1 || !self.inputs[input].gathering.is_direct())
+        {
+            news.arrived.push((input, slice.clone()));
+        }
         match self.inputs[input].gathering.take(slice) {
             Some(slice) => self.combine(input, slice),
             None => Ok(()),
@@ -77,7 +122,7 @@ impl Partitions {
     ///
     /// # Errors
     /// As [`Partitions::arrive`].
-    pub(super) fn flush(&mut self, input: usize) -> io::Result<()> {
+    fn flush(&mut self, input: usize) -> io::Result<()> {
         let left = self.inputs[input].gathering.finish();
         left.into_iter()
             .try_for_each(|slice| self.combine(input, slice))
@@ -106,14 +151,58 @@ impl Partitions {
     }
 
     fn push(&mut self, slice: StreamSlice) -> io::Result<()> {
-        if let Some(seen) = &mut self.seen {
-            let mut hasher = DefaultHasher::new();
-            partition_key(&slice.partition).hash(&mut hasher);
-            if !seen.insert(hasher.finish()) {
-                return Ok(());
-            }
+        if let Some(seen) = &mut self.seen
+            && !seen.insert(identity(&slice))
+        {
+            return Ok(());
         }
-        self.ready.push(slice)
+        let unit = self.number(slice);
+        if let Some(news) = &mut self.news {
+            news.found.push(unit.clone());
+        }
+        self.ready.push(unit)
+    }
+
+    /// The next unit of the stream, for `slice`.
+    pub(super) fn number(&mut self, slice: impl Into<Arc<StreamSlice>>) -> Unit {
+        let number = self.next;
+        self.next += 1;
+        let slice = slice.into();
+        Unit { number, slice }
+    }
+
+    /// Keeps what comes until somebody asks for it.
+    pub(super) fn told(mut self) -> Self {
+        self.news = Some(News::default());
+        self
+    }
+
+    /// What has come since the last call.
+    pub(super) fn take_news(&mut self) -> Option<News> {
+        let news = self.news.as_mut()?;
+        let is_news = !(news.arrived.is_empty() && news.found.is_empty());
+        is_news.then(|| std::mem::take(news))
+    }
+
+    /// Puts in what an earlier run left: what is waiting, and what has arrived for products and groups.
+    ///
+    /// # Errors
+    /// As [`Partitions::arrive`].
+    pub(super) fn restore(&mut self, left: &mut Left) -> io::Result<()> {
+        let seen = self.seen.take();
+        for (input, slice) in std::mem::take(&mut left.arrived) {
+            self.arrive(input, slice)?;
+        }
+        for &(input, _) in &left.fed {
+            self.close(input)?;
+        }
+        // Of these the units are known already.
+        self.ready = std::mem::replace(&mut left.waiting, UnitQueue::new(1));
+        self.windows = std::mem::take(&mut left.windows);
+        self.seen = seen.map(|_| std::mem::take(&mut left.seen));
+        self.next = left.next;
+        self.news = self.news.take().map(|_| News::default());
+        Ok(())
     }
 
     /// Notes that one parent of router `input` has come to its end.
@@ -150,6 +239,13 @@ impl Partitions {
     pub(super) fn is_exhausted(&self) -> bool {
         !self.has_next() && self.is_closed()
     }
+}
+
+/// What tells the partition of a slice from the others.
+pub(super) fn identity(slice: &StreamSlice) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    partition_key(&slice.partition).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// One slice out of two: where both have a key, the first router's value stands, as the reference's
@@ -197,7 +293,8 @@ mod tests {
         assert!(!partitions.is_exhausted());
         partitions.close(0).unwrap();
         let mut all = Vec::new();
-        while let Some(slice) = partitions.ready.pop().unwrap() {
+        while let Some(unit) = partitions.ready.pop().unwrap() {
+            let slice = unit.slice;
             all.push(format!("{}{}", slice.partition["a"], slice.partition["b"]));
         }
         all.sort();

@@ -1,20 +1,27 @@
-//! A first-in-first-out queue of slices that keeps only so many of them in memory.
+//! A first-in-first-out queue of units that keeps only so many of them in memory.
 //!
-//! In: slices, as a parent's records give them. Out: the same, in order. Above its bound the queue
-//! writes to a temporary file, so that a parent can be read to its end (before its page token goes
-//! stale) whatever the number of its records.
+//! In: slices with their numbers, as a parent's records give them. Out: the same, in order. Above its
+//! bound the queue writes to a temporary file, so that a parent can be read to its end (before its
+//! page token goes stale) whatever the number of its records.
 
 use crate::message::StreamSlice;
-use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::sync::Arc;
 
-/// Slices that wait to be read.
+/// One unit of reading: a partition, or a window of one. Its number tells it from the others of its
+/// stream, also in a later run that goes on.
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    pub(super) number: u64,
+    pub(super) slice: Arc<StreamSlice>,
+}
+
+/// Units that wait to be read.
 #[derive(Debug)]
-pub(super) struct SliceQueue {
-    front: VecDeque<Arc<StreamSlice>>,
+pub(super) struct UnitQueue {
+    front: VecDeque<Unit>,
     spilled: Option<Spill>,
     bound: usize,
 }
@@ -23,14 +30,14 @@ pub(super) struct SliceQueue {
 #[derive(Debug)]
 struct Spill {
     writer: BufWriter<File>,
-    /// Where the first slice that was not read back starts, in bytes.
+    /// Where the first unit that was not read back starts, in bytes.
     read_at: u64,
-    /// Slices written and not read back yet.
+    /// Units written and not read back yet.
     count: usize,
 }
 
-impl SliceQueue {
-    /// A queue that keeps at most `bound` slices in memory.
+impl UnitQueue {
+    /// A queue that keeps at most `bound` units in memory.
     pub(super) fn new(bound: usize) -> Self {
         Self {
             front: VecDeque::new(),
@@ -39,7 +46,7 @@ impl SliceQueue {
         }
     }
 
-    /// Number of slices that wait.
+    /// Number of units that wait.
     pub(super) fn len(&self) -> usize {
         self.front.len() + self.spilled.as_ref().map_or(0, |s| s.count)
     }
@@ -48,28 +55,28 @@ impl SliceQueue {
         self.len() == 0
     }
 
-    /// Adds a slice at the end.
+    /// Adds a unit at the end.
     ///
     /// # Errors
     /// When the temporary file cannot be written: the disk is full, for instance.
-    pub(super) fn push(&mut self, slice: StreamSlice) -> io::Result<()> {
+    pub(super) fn push(&mut self, unit: Unit) -> io::Result<()> {
         let spill = match &mut self.spilled {
             Some(spill) if spill.count > 0 => spill,
             _ if self.front.len() < self.bound => {
-                self.front.push_back(Arc::new(slice));
+                self.front.push_back(unit);
                 return Ok(());
             }
             Some(spill) => spill,
             none => none.insert(Spill::new()?),
         };
-        spill.push(slice)
+        spill.push(&unit)
     }
 
-    /// Takes the slice at the front.
+    /// Takes the unit at the front.
     ///
     /// # Errors
     /// When the temporary file cannot be read back.
-    pub(super) fn pop(&mut self) -> io::Result<Option<Arc<StreamSlice>>> {
+    pub(super) fn pop(&mut self) -> io::Result<Option<Unit>> {
         if self.front.is_empty()
             && let Some(spill) = &mut self.spilled
         {
@@ -94,16 +101,15 @@ impl Spill {
         })
     }
 
-    fn push(&mut self, slice: StreamSlice) -> io::Result<()> {
-        let parts = [slice.partition, slice.cursor_slice, slice.extra_fields];
-        serde_json::to_writer(&mut self.writer, &parts)?;
+    fn push(&mut self, unit: &Unit) -> io::Result<()> {
+        serde_json::to_writer(&mut self.writer, &(unit.number, &*unit.slice))?;
         self.writer.write_all(b"\n")?;
         self.count += 1;
         Ok(())
     }
 
-    /// Reads up to `most` slices back at once: one turn of the file from writing to reading.
-    fn refill(&mut self, front: &mut VecDeque<Arc<StreamSlice>>, most: usize) -> io::Result<()> {
+    /// Reads up to `most` units back at once: one turn of the file from writing to reading.
+    fn refill(&mut self, front: &mut VecDeque<Unit>, most: usize) -> io::Result<()> {
         self.writer.flush()?;
         let file = self.writer.get_mut();
         file.seek(SeekFrom::Start(self.read_at))?;
@@ -112,13 +118,9 @@ impl Spill {
         for _ in 0..most.min(self.count) {
             line.clear();
             self.read_at += reader.read_line(&mut line)? as u64;
-            let [partition, cursor_slice, extra_fields]: [Map<String, Value>; 3] =
-                serde_json::from_str(&line)?;
-            front.push_back(Arc::new(StreamSlice {
-                partition,
-                cursor_slice,
-                extra_fields,
-            }));
+            let (number, slice) = serde_json::from_str(&line)?;
+            let slice = Arc::new(slice);
+            front.push_back(Unit { number, slice });
             self.count -= 1;
         }
         if self.count == 0 {
@@ -134,31 +136,38 @@ impl Spill {
 mod tests {
     use super::*;
 
-    fn slice(n: usize) -> StreamSlice {
+    fn unit(number: u64) -> Unit {
         let mut slice = StreamSlice::default();
-        slice.partition.insert("id".into(), n.into());
-        slice
+        slice.partition.insert("id".into(), number.into());
+        let slice = Arc::new(slice);
+        Unit { number, slice }
     }
 
     #[test]
     fn order_survives_the_file() {
-        let mut queue = SliceQueue::new(3);
+        let mut queue = UnitQueue::new(3);
         let (mut pushed, mut popped) = (0, 0);
         for round in 1..20 {
             for _ in 0..round {
-                queue.push(slice(pushed)).unwrap();
+                queue.push(unit(pushed)).unwrap();
                 pushed += 1;
             }
             for _ in 0..round / 2 {
                 let got = queue.pop().unwrap().unwrap();
-                assert_eq!(got.partition["id"], popped);
+                assert_eq!(
+                    (got.number, &got.slice.partition["id"]),
+                    (popped, &popped.into())
+                );
                 popped += 1;
             }
-            assert_eq!(queue.len(), pushed - popped);
+            assert_eq!(queue.len() as u64, pushed - popped);
             assert!(queue.front.len() <= 3);
         }
         while let Some(got) = queue.pop().unwrap() {
-            assert_eq!(got.partition["id"], popped);
+            assert_eq!(
+                (got.number, &got.slice.partition["id"]),
+                (popped, &popped.into())
+            );
             popped += 1;
         }
         assert_eq!(popped, pushed);

@@ -1,12 +1,15 @@
 //! The read of one partition, as a value: whoever holds it may ask for its next page.
 
 use super::async_job::Done;
+use super::queue::Unit;
+use super::resume::Begun;
 use super::turn::Turns;
 use crate::component::cursor::CursorValue;
 use crate::component::retriever::PageSize;
 use crate::http::Body;
 use crate::message::StreamSlice;
-use serde_json::Value;
+use crate::plan::StreamNode;
+use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, Hash};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -23,6 +26,10 @@ pub(super) struct PartitionRead {
     pub(super) stream: usize,
     /// What the state knows the partition by.
     pub(super) slice: Arc<StreamSlice>,
+    /// Number of the unit in the stream.
+    pub(super) unit: u64,
+    /// Whether the next page is the first one after that of an earlier run: its token may be too old.
+    pub(super) is_resumed: bool,
     /// Number of the next page, from 0.
     pub(super) page: u64,
     pub(super) turns: Arc<Turns>,
@@ -69,7 +76,8 @@ pub(super) struct Part {
 }
 
 impl PartitionRead {
-    pub(super) fn new(stream: usize, slice: Arc<StreamSlice>, is_cut: bool) -> Self {
+    pub(super) fn new(stream: usize, unit: Unit, is_cut: bool) -> Self {
+        let Unit { number, slice } = unit;
         Self {
             stream,
             pages: Pages::of(Part {
@@ -77,6 +85,8 @@ impl PartitionRead {
                 splits: 0,
             }),
             slice,
+            unit: number,
+            is_resumed: false,
             page: 0,
             turns: Arc::default(),
             is_cut,
@@ -87,8 +97,46 @@ impl PartitionRead {
         }
     }
 
+    /// A read that an earlier run has begun.
+    pub(super) fn restored(stream: usize, begun: Begun, node: &StreamNode) -> Self {
+        let is_cut = begun.is_window || node.cursor.is_none();
+        let mut read = Self::new(stream, begun.unit, is_cut);
+        if let Some(position) = begun.position {
+            read.is_resumed = true;
+            read.pages.are_begun = true;
+            read.pages.token = Some(position.token);
+            read.pages.size.reduced = position.page_size;
+            read.latest = Arc::new(Mutex::new(position.latest));
+        }
+        read
+    }
+
+    /// The same read from its beginning.
+    pub(super) fn again(&self) -> Self {
+        let slice = Arc::clone(&self.slice);
+        let number = self.unit;
+        Self::new(self.stream, Unit { number, slice }, self.is_cut)
+    }
+
+    /// The point that it has come to, with `token` for its next page; none where nobody could go on
+    /// from there but this run.
+    pub(super) fn position(&self, token: &Value) -> Option<Position> {
+        let pages = &self.pages;
+        let is_plain = self.parts.is_empty()
+            && self.job.get().is_none()
+            && pages.part.splits == 0
+            && pages.resets == 0
+            && pages.newest.is_none();
+        is_plain.then(|| Position {
+            token: token.clone(),
+            page_size: pages.size.reduced,
+            latest: None,
+        })
+    }
+
     /// The same read with `token` for its next page.
     pub(super) fn after(mut self, token: Option<Value>) -> Self {
+        self.is_resumed = false;
         self.pages.token = token;
         self.page += 1;
         self
@@ -148,6 +196,48 @@ impl Pages {
             size: PageSize::default(),
             repeats: Repeats::default(),
         }
+    }
+}
+
+/// Where a later run goes on with a unit.
+#[derive(Debug)]
+pub(super) struct Position {
+    /// What asks for the next page.
+    pub(super) token: Value,
+    /// The page size, when the API wanted a smaller one.
+    pub(super) page_size: Option<i64>,
+    /// The latest cursor value of the records so far.
+    pub(super) latest: Option<CursorValue>,
+}
+
+impl Position {
+    pub(super) fn to_value(&self, write: impl Fn(&CursorValue) -> Option<Value>) -> Value {
+        let mut fields = Map::new();
+        let latest = self.latest.as_ref().and_then(write);
+        for (name, value) in [
+            ("token", Some(self.token.clone())),
+            ("page_size", self.page_size.map(Value::from)),
+            ("latest", latest),
+        ] {
+            fields.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        fields.into()
+    }
+
+    /// None when `value` is not what [`Position::to_value`] makes.
+    pub(super) fn from_value(
+        mut value: Value,
+        parse: impl Fn(&Value) -> Option<CursorValue>,
+    ) -> Option<Self> {
+        let latest = value.get("latest").map(parse);
+        if matches!(latest, Some(None)) {
+            return None;
+        }
+        Some(Self {
+            token: value.get_mut("token")?.take(),
+            page_size: value.get("page_size").and_then(Value::as_i64),
+            latest: latest.flatten(),
+        })
     }
 }
 

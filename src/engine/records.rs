@@ -55,7 +55,9 @@ fn forward(plan: Plan, session: Arc<Session>, options: &Options, to: &SyncSender
     let mut is_wanted = true;
     let done = run(plan, session, options, &mut |message| {
         let item = match message {
-            Message::Records { stream, records } => Item::Page { stream, records },
+            Message::Records {
+                stream, records, ..
+            } => Item::Page { stream, records },
             Message::Failure(failure) => Item::Failed(failure),
             _ => return Ok(()),
         };

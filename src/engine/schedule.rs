@@ -7,9 +7,12 @@
 //! one is a parent's while the queue of one of its children is short, else the deepest stream's: so
 //! parents run ahead of their children, and what waits is partition values.
 
-use super::Options;
+use super::channel::Channel;
 use super::partitions::Partitions;
+use super::queue::Unit;
 use super::read::PartitionRead;
+use super::resume::Resume;
+use super::{Event, Options};
 use crate::component::cursor::Cursor;
 use crate::message::StreamSlice;
 use crate::plan::{Edge, Plan, StreamNode};
@@ -18,7 +21,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Slices of one stream kept in memory; those above wait in a temporary file.
-const QUEUE_BOUND: usize = 10_000;
+pub(super) const QUEUE_BOUND: usize = 10_000;
 
 /// The state of all streams of a run.
 pub(super) struct Schedule {
@@ -50,6 +53,7 @@ struct State {
     places: usize,
     /// A queue that could not be kept, until a worker tells of it.
     broken: Option<io::Error>,
+    events: Arc<Channel<Event>>,
 }
 
 struct StreamState {
@@ -115,23 +119,35 @@ impl Schedule {
         policy: Policy,
         workers: usize,
         options: &Options,
+        events: Arc<Channel<Event>>,
+        resume: Option<&mut Resume>,
     ) -> io::Result<Self> {
         let mut streams = Vec::with_capacity(plan.nodes.len());
-        for node in &plan.nodes {
+        let mut begun = VecDeque::new();
+        let is_kept = resume.is_some();
+        let mut left: Vec<_> = resume.map_or_else(Vec::new, |resume| {
+            resume.tell(&events);
+            resume.left.iter_mut().collect()
+        });
+        for (stream, node) in plan.nodes.iter().enumerate() {
             let mut partitions = Partitions::new(&node.inputs, QUEUE_BOUND);
             if node.cursor.is_some() && !node.inputs.is_empty() {
                 partitions = partitions.once();
             }
-            if node.inputs.is_empty() {
-                partitions.ready.push(StreamSlice::default())?;
+            if is_kept {
+                partitions = partitions.told();
             }
-            for (index, input) in node.inputs.iter().enumerate() {
-                for slice in &input.known {
-                    partitions.arrive(index, slice.clone())?;
+            let mut active = 0;
+            match left.get_mut(stream).and_then(|left| left.as_mut()) {
+                Some(left) => {
+                    partitions.restore(left)?;
+                    active = left.begun.len();
+                    let reads = left.begun.drain(..);
+                    begun.extend(reads.map(|read| PartitionRead::restored(stream, read, node)));
                 }
-                if input.parents.is_empty() {
-                    partitions.flush(index)?;
-                }
+                // All that it gave, it gave to an earlier run.
+                None if is_kept && !node.selected && node.children.is_empty() => partitions.end(),
+                None => partitions.begin(&node.inputs)?,
             }
             streams.push(StreamState {
                 partitions,
@@ -142,8 +158,8 @@ impl Schedule {
                     .filter(|(_, group)| group.contains(&*node.name))
                     .map(|(index, _)| index)
                     .collect(),
-                is_begun: false,
-                active: 0,
+                is_begun: active > 0,
+                active,
                 finished: false,
                 dropped: false,
                 held: Vec::new(),
@@ -152,13 +168,14 @@ impl Schedule {
         }
         Ok(Self {
             state: Mutex::new(State {
-                begun: VecDeque::new(),
+                begun,
                 streams,
                 stopped: false,
                 idle: Vec::new(),
                 parked: VecDeque::new(),
                 places: options.jobs.max(1),
                 broken: None,
+                events,
             }),
             policy,
             low_water: 2 * workers,
@@ -170,6 +187,7 @@ impl Schedule {
         let mut state = self.lock();
         let mut finished = Vec::new();
         for stream in 0..state.streams.len() {
+            state.tell(stream);
             state.settle(stream, &mut finished);
         }
         finished
@@ -252,14 +270,26 @@ impl Schedule {
             for slice in slices.into_iter().flatten() {
                 child.partitions.arrive(edge.input, slice)?;
             }
+            state.tell(edge.child);
         }
         self.wake_all(state);
         Ok(())
     }
 
-    /// Puts the windows of a partition in its place. Gives the streams that ended with it.
-    pub(super) fn cut(&self, stream: usize, windows: Vec<Arc<StreamSlice>>) -> Vec<usize> {
+    /// Puts the windows of a partition in its place, and tells of it before anybody can read one of
+    /// them. Gives the streams that ended with it.
+    pub(super) fn cut(&self, stream: usize, unit: Unit, windows: Vec<StreamSlice>) -> Vec<usize> {
         let mut state = self.lock();
+        let cut = &mut state.streams[stream].partitions;
+        let windows: Vec<Unit> = windows
+            .into_iter()
+            .map(|window| cut.number(window))
+            .collect();
+        state.events.push(Event::Opened {
+            stream,
+            unit,
+            windows: windows.clone(),
+        });
         let cut = &mut state.streams[stream];
         if !cut.dropped {
             cut.partitions.windows.extend(windows);
@@ -277,6 +307,7 @@ impl Schedule {
             if let Err(error) = state.streams[edge.child].release(&edge) {
                 state.broken.get_or_insert(error);
             }
+            state.tell(edge.child);
         }
         let mut finished = Vec::new();
         state.settle(stream, &mut finished);
@@ -360,15 +391,22 @@ impl State {
         let chosen = &mut self.streams[stream];
         let window = chosen.partitions.windows.pop_front();
         let is_cut = window.is_some() || !chosen.has_windows;
-        let slice: Option<Arc<StreamSlice>> = match window {
+        let unit = match window {
             Some(window) => Some(window),
             None => chosen.partitions.ready.pop()?,
         };
-        Ok(slice.map(|slice| {
+        Ok(unit.map(|unit| {
             chosen.active += 1;
             chosen.is_begun = true;
-            PartitionRead::new(stream, slice, is_cut)
+            PartitionRead::new(stream, unit, is_cut)
         }))
+    }
+
+    /// Tells of units that have come, before anybody can read one of them.
+    fn tell(&mut self, stream: usize) {
+        if let Some(news) = self.streams[stream].partitions.take_news() {
+            self.events.push(Event::Found { stream, news });
+        }
     }
 
     /// Whether another stream of a group of this one is read.
@@ -418,6 +456,7 @@ impl State {
             if let Err(error) = self.streams[edge.child].partitions.close(edge.input) {
                 self.broken.get_or_insert(error);
             }
+            self.tell(edge.child);
             self.settle(edge.child, finished);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::async_job::Done;
 use super::error::ReadError;
+use super::queue::Unit;
 use super::read::{Latest, PartitionRead};
 use super::turn::Turns;
 use super::{Event, Shared};
@@ -39,7 +40,8 @@ impl Shared {
 
     /// Reads one page, and tells of its failure. Whoever has the last page of a partition closes it.
     fn step(&self, read: PartitionRead) {
-        let (stream, number) = (read.stream, read.page);
+        let (stream, number, unit) = (read.stream, read.page, read.unit);
+        let again = read.is_resumed.then(|| read.again());
         let turns = Arc::clone(&read.turns);
         let (slice, latest) = (Arc::clone(&read.slice), Arc::clone(&read.latest));
         let job = Arc::clone(&read.job);
@@ -49,21 +51,34 @@ impl Shared {
             .unwrap_or_else(|_| Err(ReadError::system("internal error: a worker panicked")));
         let result = match result {
             Ok(()) if fate == Fate::Ended => {
-                let goes_on = self.after_download(stream, number, &turns, &job, &latest);
+                let goes_on = self.after_download((stream, unit), number, &turns, &job, &latest);
                 goes_on.map(|goes_on| fate = if goes_on { Fate::HandedOn } else { fate })
             }
             result => result,
         };
+        if let Err(error) = &result
+            && fate == Fate::Ended
+            && error.is_refusal()
+            && let Some(read) = again
+        {
+            self.start_over(read);
+            return;
+        }
         if let Err(mut error) = result
             // What earlier pages hold comes out first.
             && turns.wait(number).is_some()
         {
             if self.session.is_cancelled() {
                 fate = fate.interrupted();
+                self.close_page(stream, unit, None, &latest);
             } else {
                 self.stats[stream].failed.add(1);
                 error.slice = describe(&slice).into();
-                self.send(Event::Failed { stream, error });
+                self.send(Event::Failed {
+                    stream,
+                    unit,
+                    error,
+                });
             }
             if self.options.probe {
                 self.schedule.stop();
@@ -77,14 +92,18 @@ impl Shared {
             if turns.wait(number).is_none() && self.session.is_cancelled() {
                 return;
             }
-            if self.plan.nodes[stream].cursor.is_some()
+            if (self.is_kept || self.plan.nodes[stream].cursor.is_some())
                 && !turns.has_failed()
                 && !self.schedule.is_dropped(stream)
             {
                 let latest = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let unit = Unit {
+                    number: unit,
+                    slice,
+                };
                 self.send(Event::Closed {
                     stream,
-                    slice,
+                    unit,
                     latest,
                 });
             }
@@ -97,10 +116,21 @@ impl Shared {
         }
     }
 
+    /// Reads a unit from its beginning whose page token, of an earlier run, is of no use any more.
+    pub(super) fn start_over(&self, read: PartitionRead) {
+        let (stream, unit) = (read.stream, read.unit);
+        self.stats[stream].note(
+            "a page token of the run before was refused: that partition is read from its beginning"
+                .to_owned(),
+        );
+        self.send(Event::Again { stream, unit });
+        self.schedule.resume(read);
+    }
+
     /// Goes on with the next download of a job, true then; after the last one the job is deleted.
     fn after_download(
         &self,
-        stream: usize,
+        (stream, unit): (usize, u64),
         number: u64,
         turns: &Turns,
         job: &Arc<OnceLock<Done>>,
@@ -116,7 +146,11 @@ impl Shared {
         let Some(slice) = done.next() else {
             return self.delete_job(stream, retriever, done).map(|()| false);
         };
-        let mut read = PartitionRead::new(stream, slice, true);
+        let unit = Unit {
+            number: unit,
+            slice,
+        };
+        let mut read = PartitionRead::new(stream, unit, true);
         read.job = Arc::clone(job);
         read.latest = Arc::clone(latest);
         self.schedule.resume(read);
@@ -144,6 +178,7 @@ impl Shared {
             };
         }
         let (stream, slice) = (read.stream, read.slice);
+        let number = read.unit;
         let cursor = self.plan.nodes[stream].cursor.as_ref();
         let cut = cursor.map_or(Ok(Vec::new()), |cursor| cursor.windows(&slice));
         if cut.is_err() && self.stats[stream].failed.get() > 0 {
@@ -151,13 +186,7 @@ impl Shared {
             read.turns.fail();
             return Ok(());
         }
-        let windows: Vec<_> = cut?.into_iter().map(Arc::new).collect();
-        self.send(Event::Opened {
-            stream,
-            slice,
-            windows: windows.len(),
-        });
-        self.end(self.schedule.cut(stream, windows));
+        self.end(self.schedule.cut(stream, Unit { number, slice }, cut?));
         // Its windows stand in its place now.
         *fate = Fate::HandedOn;
         Ok(())

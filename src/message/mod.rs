@@ -8,6 +8,7 @@ mod data;
 mod failure;
 mod file;
 pub mod json;
+mod progress;
 mod record;
 mod slice;
 mod state;
@@ -24,6 +25,7 @@ pub use data::Data;
 pub use failure::FailureType;
 pub use file::FileReference;
 pub use json::{JsonError, Kind, Text};
+pub use progress::{Progress, Step};
 pub use record::Record;
 pub use slice::StreamSlice;
 pub use state::{InputState, StateError};
@@ -35,9 +37,20 @@ pub enum Message {
     Records {
         /// Name of the stream.
         stream: Arc<str>,
+        /// Number of the unit of reading in the stream, as [`Step`] has it.
+        unit: u64,
         /// The records, in the order of the response.
         records: Vec<Data>,
     },
+    /// Records that were handed on before are not to be kept, because they come again.
+    Void {
+        /// Name of the stream.
+        stream: Arc<str>,
+        /// The unit whose records so far are void; none: those of the whole load, which begins anew.
+        unit: Option<u64>,
+    },
+    /// What is left to read, where a run is to go on one day: see there when it may be kept.
+    Progress(Progress),
     /// A checkpoint: all records that it counts as read have gone before it.
     State(StreamState),
     /// A line of the log.

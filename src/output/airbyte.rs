@@ -104,7 +104,9 @@ impl<W: Write> Output for AirbyteOutput<W> {
     fn write(&mut self, message: &Message) -> io::Result<()> {
         let emitted_at = self.millis();
         match message {
-            Message::Records { stream, records } => self.records(stream, records),
+            Message::Records {
+                stream, records, ..
+            } => self.records(stream, records),
             Message::State(state) => self.state(state),
             Message::Failure(failure) => self.failure(failure),
             Message::Log(log) => self.envelope("LOG", "log", log),
@@ -118,6 +120,8 @@ impl<W: Write> Output for AirbyteOutput<W> {
                     "connectorConfig": {"config": config}});
                 self.envelope("CONTROL", "control", &control)
             }
+            // The protocol keeps states alone.
+            Message::Progress(_) | Message::Void { .. } => Ok(()),
             Message::Spec(spec) => self.envelope("SPEC", "spec", spec),
             Message::ConnectionStatus(status) => {
                 self.envelope("CONNECTION_STATUS", "connectionStatus", status)
@@ -195,6 +199,7 @@ mod tests {
         });
         let records = Message::Records {
             stream,
+            unit: 0,
             records: vec![Data::from(json!({"x": null, "f": 1.0})), json!({}).into()],
         };
         assert_eq!(
@@ -219,6 +224,7 @@ mod tests {
         assert_eq!(
             line(Message::Records {
                 stream: Arc::from("a"),
+                unit: 0,
                 records: vec![record]
             }),
             r#"{"type":"RECORD","record":{"stream":"a","data":{"x":1},"emitted_at":1700,"file_reference":{"staging_file_url":"/files/a/x","source_file_relative_path":"a/x","file_size_bytes":3}}}"#

@@ -21,7 +21,10 @@ impl<W: Write> JsonlOutput<W> {
 
 impl<W: Write> Output for JsonlOutput<W> {
     fn write(&mut self, message: &Message) -> io::Result<()> {
-        let Message::Records { stream, records } = message else {
+        let Message::Records {
+            stream, records, ..
+        } = message
+        else {
             return Ok(());
         };
         let mut head = br#"{"stream":"#.to_vec();
@@ -66,7 +69,13 @@ mod tests {
             .unwrap();
         let raw = page.items().map(Data::from).next().unwrap();
         let records = vec![raw, Data::from(json!({"c": null}))];
-        output.write(&Message::Records { stream, records }).unwrap();
+        output
+            .write(&Message::Records {
+                stream,
+                unit: 0,
+                records,
+            })
+            .unwrap();
         output.finish().unwrap();
         drop(output);
         assert_eq!(

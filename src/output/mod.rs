@@ -8,7 +8,7 @@ mod jsonl;
 
 use std::io::{self, Write};
 
-use crate::message::Message;
+use crate::message::{Message, Step, StreamState};
 
 pub use airbyte::AirbyteOutput;
 pub use jsonl::JsonlOutput;
@@ -34,6 +34,36 @@ pub trait Output {
     fn finish(&mut self) -> io::Result<()> {
         self.flush()
     }
+}
+
+/// What remembers how far runs have come: beside the records in one transaction, or by itself.
+///
+/// It takes down [`Message::State`] and [`Message::Progress`]; the latter alone is a point at which it
+/// may commit.
+pub trait Store {
+    /// The state of each stream, as it was last committed.
+    ///
+    /// # Errors
+    /// What the destination says.
+    fn states(&mut self) -> io::Result<Vec<StreamState>>;
+
+    /// Gives the steps that are kept of `stream` to `take`, so that taking them again in this order
+    /// tells what is left of it; none when there is nothing to go on with.
+    ///
+    /// # Errors
+    /// What the destination or `take` says.
+    fn steps(
+        &mut self,
+        stream: &str,
+        take: &mut dyn FnMut(Step) -> io::Result<()>,
+    ) -> io::Result<()>;
+
+    /// Forgets the state and the steps of `stream`, or of all streams, at once and for good. Records
+    /// stay.
+    ///
+    /// # Errors
+    /// What the destination says.
+    fn forget(&mut self, stream: Option<&str>) -> io::Result<()>;
 }
 
 /// Bytes gathered before they are handed on.
@@ -93,6 +123,7 @@ mod tests {
     fn records(count: usize) -> Message {
         Message::Records {
             stream: Arc::from("tasks"),
+            unit: 0,
             records: vec![Data::from(json!({"name": "x".repeat(100)})); count],
         }
     }

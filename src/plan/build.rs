@@ -10,6 +10,7 @@ use crate::manifest::{self, Node};
 use crate::message::{ConfiguredCatalog, InputState};
 use crate::template::Config;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -160,6 +161,7 @@ impl<'a> Planner<'a> {
             return Err(failed(ComponentError::config(message)));
         }
         let mut key = node.fingerprint();
+        let document = digest(&key);
         let has_cursor = node.get("incremental_sync").is_some()
             || node.type_name() == Some("StateDelegatingStream");
         if !from.state.is_empty() && (has_cursor || depends(&key)) {
@@ -175,6 +177,9 @@ impl<'a> Planner<'a> {
             return known.clone();
         }
         let added = self.add_new(node, from, level);
+        if let Ok(index) = added {
+            self.plan.nodes[index].fingerprint = document;
+        }
         self.known.insert(key, added.clone());
         added
     }
@@ -297,6 +302,7 @@ impl<'a> Planner<'a> {
         });
         self.plan.nodes.push(StreamNode {
             name: stream.name().into(),
+            fingerprint: String::new(),
             stream,
             cursor: cursor.map(Arc::new),
             schema,
@@ -309,6 +315,15 @@ impl<'a> Planner<'a> {
         });
         index
     }
+}
+
+/// A short name of a long text, the same on every machine.
+fn digest(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn failed(error: ComponentError) -> Vec<StreamFailure> {

@@ -35,6 +35,8 @@ pub struct Plan {
 pub struct StreamNode {
     /// Name of the stream as the catalog has it.
     pub name: Arc<str>,
+    /// What tells its part of the manifest from another one; the state plays no part.
+    pub fingerprint: String,
     /// The component.
     pub stream: Arc<DeclarativeStream>,
     /// Its cursor and the state that it starts from; none for a stream that is read whole.

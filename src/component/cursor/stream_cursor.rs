@@ -116,6 +116,20 @@ impl StreamCursor {
         self.settings.form.parse(&value).ok()
     }
 
+    /// The value as JSON, as a state has it.
+    #[must_use]
+    pub fn write(&self, value: &CursorValue) -> Value {
+        self.settings.form.write(value)
+    }
+
+    /// The value of such JSON.
+    ///
+    /// # Errors
+    /// When it has none of the cursor's formats.
+    pub fn parse(&self, value: &Value) -> Result<CursorValue, DateError> {
+        self.settings.form.parse(value)
+    }
+
     /// The latest of the values of `records` and of `before`.
     #[must_use]
     pub fn latest_of(&self, before: Option<CursorValue>, records: &[Data]) -> Option<CursorValue> {

@@ -44,6 +44,12 @@ impl From<&Gather> for Gathering {
 }
 
 impl Gathering {
+    /// Whether each partition passes as it is.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes a partition; gives the one that comes out, if any does now.
     pub fn take(&mut self, slice: StreamSlice) -> Option<StreamSlice> {
         take(&mut self.0, slice)

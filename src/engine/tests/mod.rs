@@ -8,6 +8,7 @@ mod pages;
 mod parents;
 mod parts;
 mod random;
+mod resume;
 mod twins;
 mod windows;
 
@@ -277,6 +278,17 @@ impl Scene {
         plan: Plan,
         serve: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Ran {
+        self.execute_from(plan, None, serve, |_| ())
+    }
+
+    /// The same from where an earlier run stopped; `hear` sees each message that is taken.
+    pub(super) fn execute_from(
+        &self,
+        plan: Plan,
+        resume: Option<Resume>,
+        serve: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+        mut hear: impl FnMut(&Message) + Send + 'static,
+    ) -> Ran {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
         let transport = move |request: &Request| -> Result<Response, TransportError> {
@@ -296,10 +308,12 @@ impl Scene {
             let secrets = Secrets::default();
             let session = Session::new(config, Arc::new(transport), secrets, scene.cancel);
             let (mut told, mut states) = (Vec::new(), Vec::new());
-            let outcome = run(plan, Arc::new(session), &scene.options, &mut |message| {
+            let (session, options) = (Arc::new(session), &scene.options);
+            let outcome = run_from(plan, session, options, resume, &mut |message| {
                 if told.len() >= scene.room {
                     return Err(io::ErrorKind::StorageFull.into());
                 }
+                hear(&message);
                 if let Message::State(state) = &message {
                     let content = state.state.clone().into();
                     states.push((state.stream.to_string(), told.len(), content));
@@ -330,7 +344,9 @@ impl Scene {
 
 fn lines(message: &Message) -> Vec<String> {
     match message {
-        Message::Records { stream, records } => {
+        Message::Records {
+            stream, records, ..
+        } => {
             let line = |record: &Data| format!("{stream} {}", record.to_value());
             records.iter().map(line).collect()
         }

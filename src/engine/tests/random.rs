@@ -8,7 +8,7 @@ const MOST_REQUESTS: usize = 400;
 
 /// Splitmix: the same worlds at every run.
 #[derive(Clone, Copy)]
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -19,7 +19,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: u64) -> usize {
+    pub(super) fn below(&mut self, end: u64) -> usize {
         usize::try_from(self.next() % end).unwrap()
     }
 
@@ -39,22 +39,22 @@ enum Router {
 }
 
 /// Streams of a made-up API; what it answers is a function of the seed and the request.
-struct World {
+pub(super) struct World {
     seed: u64,
     routers: Vec<Vec<Router>>,
-    streams: Vec<Stream>,
+    pub(super) streams: Vec<Stream>,
     /// Whether each has a paginator.
     paged: Vec<bool>,
     faulty: bool,
 }
 
 /// What a sequential reader gets.
-struct Model {
+pub(super) struct Model {
     /// All requests, sorted.
-    requests: Vec<String>,
+    pub(super) requests: Vec<String>,
     /// The records of each stream, partition after partition.
-    partitions: Vec<Vec<Vec<String>>>,
-    failed: Vec<bool>,
+    pub(super) partitions: Vec<Vec<Vec<String>>>,
+    pub(super) failed: Vec<bool>,
 }
 
 /// What the API has for one request.
@@ -69,7 +69,7 @@ struct Page {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
         let mut world = Self {
             seed,
@@ -170,7 +170,7 @@ impl World {
     }
 
     /// What a read of the streams `selected` comes to; none of a world that is too large.
-    fn model(&self, selected: &[usize]) -> Option<Model> {
+    pub(super) fn model(&self, selected: &[usize]) -> Option<Model> {
         let mut needed: Vec<bool> = (0..self.streams.len())
             .map(|s| selected.contains(&s))
             .collect();
@@ -232,7 +232,7 @@ impl World {
     }
 
     /// What the API answers; `seen` counts the tries of each request.
-    fn serve(&self, key: &str, seen: &Mutex<BTreeMap<String, usize>>) -> Reply {
+    pub(super) fn serve(&self, key: &str, seen: &Mutex<BTreeMap<String, usize>>) -> Reply {
         let (stream, slice, number) = parse(key);
         let page = self.page(stream, &slice, number);
         let tries = {
@@ -264,7 +264,7 @@ fn request(stream: usize, slice: &[String], page: usize) -> String {
 }
 
 /// A request as the model writes it.
-fn key(target: &str) -> String {
+pub(super) fn key(target: &str) -> String {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut fields: BTreeMap<&str, &str> = query
         .split('&')
