@@ -73,8 +73,10 @@ fn scan_pretty(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn tree(bencher: Bencher<'_, '_>) {
-    let page = Text::parse(asana::page(TASKS).into(), 2).expect("made up as JSON");
-    bencher.bench(|| black_box(page.value()));
+    let text = asana::page(TASKS);
+    let size = BytesCount::of_str(&text);
+    let page = Text::parse(text.into(), 2).expect("made up as JSON");
+    bencher.counter(size).bench(|| black_box(page.value()));
 }
 
 #[divan::bench]

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Folder, and the folders that it may use. `None`: all.
-const MAY_USE: [(&str, Option<&[&str]>); 12] = [
+const MAY_USE: [(&str, Option<&[&str]>); 13] = [
+    ("buffer", Some(&[])),
     ("clock", Some(&[])),
-    ("message", Some(&[])),
+    ("message", Some(&["buffer"])),
     ("manifest", Some(&[])),
     ("template", Some(&["manifest", "clock", "message"])),
-    ("http", Some(&["clock"])),
+    ("http", Some(&["buffer", "clock"])),
     (
         "component",
         Some(&["manifest", "template", "http", "message", "clock"]),

@@ -315,6 +315,31 @@ fn an_interrupt_writes_out_what_was_read() {
     assert!(run.stderr.contains("interrupted"), "{}", run.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_run_though_nobody_reads_its_output() {
+    for verb in ["run", "read"] {
+        let server = Server::start();
+        server.rule(Rule::hold("/tags").nth(2));
+        let catalog = json!({"streams": [{"stream": {"name": "tags", "json_schema": {}},
+            "sync_mode": "full_refresh", "destination_sync_mode": "append"}]});
+        let running = Run::new()
+            .manifest(&server.serve(MANIFEST))
+            .config(&config())
+            .args([verb, "--concurrency", "1"]);
+        let running = match verb {
+            "run" => running.args(["--stream", "tags"]),
+            _ => running.catalog(&catalog),
+        };
+        let running = running.unread().spawn();
+        wait_until(|| of_tags(&server) == 2);
+        running.signal("INT");
+        let run = running.wait().exits(130);
+        let told = "error: nobody reads the output: at least 10";
+        assert!(run.stderr.contains(told), "{}", run.stderr);
+    }
+}
+
 /// Requests for tags so far, the one that is held included.
 #[cfg(unix)]
 fn of_tags(server: &Server) -> usize {

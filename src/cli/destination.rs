@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::error::Failure;
 use super::flags::{self, Format};
 use super::read::protocol;
+use super::stdout::{Flow, Watched};
 use crate::clock::{Clock, monotonic};
 use crate::output::{JsonlOutput, Loading, Mode, Output, SqliteOutput};
 use crate::template::uuid4;
@@ -94,10 +95,11 @@ impl Destination {
         &self,
         flags: &flags::Destination,
         clock: &Arc<Clock>,
+        flow: &Arc<Flow>,
     ) -> Result<Box<dyn Output>, Failure> {
         match self {
-            Self::Stdout(Format::Jsonl) => Ok(Box::new(JsonlOutput::new(io::stdout().lock()))),
-            Self::Stdout(Format::Airbyte) => Ok(Box::new(protocol(clock))),
+            Self::Stdout(Format::Jsonl) => Ok(Box::new(JsonlOutput::new(Watched::stdout(flow)))),
+            Self::Stdout(Format::Airbyte) => Ok(Box::new(protocol(clock, flow))),
             Self::Sqlite(path) => match SqliteOutput::open(path, loading(flags, clock)) {
                 Ok(output) => Ok(Box::new(output)),
                 Err(error) => Err(refused(error)),

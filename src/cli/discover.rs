@@ -1,5 +1,7 @@
 //! `lowcode discover`.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::error::{Failure, Outcome};
@@ -28,7 +30,8 @@ pub(super) struct Flags {
 
 /// Prints the catalog. A stream that cannot be read is told, and left out.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let cancel = signals::listen(|| {})?;
+    let flow = Arc::default();
+    let cancel = signals::listen(&flow)?;
     let opened = open(
         &flags.source,
         &flags.archive,
@@ -36,7 +39,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         "discover",
         cancel,
     )?;
-    let mut output = protocol(&opened.source.settings.clock);
+    let mut output = protocol(&opened.source.settings.clock, &flow);
     let offer = opened.offer(None);
     let names: Vec<String> = offer.names().into_iter().map(str::to_owned).collect();
     let Planned { plan, broken } = opened.describe(offer);

@@ -25,6 +25,7 @@ mod settings;
 mod signals;
 mod source;
 mod spec;
+mod stdout;
 mod told;
 mod trace;
 mod validate_config;

@@ -12,6 +12,7 @@ use super::open::{Planned, open};
 use super::run::ending;
 use super::settings::{files_directory, read_json};
 use super::signals;
+use super::stdout::{Flow, Watched};
 use crate::clock::Clock;
 use crate::component::authenticator::Session as _;
 use crate::engine::{self, Options};
@@ -45,7 +46,8 @@ pub(super) struct Flags {
 
 /// Prints records, states, logs and traces as the protocol has them.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
-    let cancel = signals::listen(|| {})?;
+    let flow = Arc::default();
+    let cancel = signals::listen(&flow)?;
     let catalog: ConfiguredCatalog = read_json(&flags.catalog, "catalog")?;
     let state = match &flags.state {
         Some(path) => InputState::from_value(read_json(path, "state")?).map_err(Failure::input)?,
@@ -58,7 +60,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         "read",
         cancel,
     )?;
-    let mut output = protocol(&opened.source.settings.clock);
+    let mut output = protocol(&opened.source.settings.clock, &flow);
     let asked: Vec<String> = (catalog.streams.iter())
         .map(|stream| stream.stream.name.clone())
         .collect();
@@ -122,9 +124,12 @@ fn info(output: &mut impl Output, message: &str) -> io::Result<()> {
 }
 
 /// Protocol messages on standard output.
-pub(super) fn protocol(clock: &Arc<Clock>) -> AirbyteOutput<StdoutLock<'static>> {
+pub(super) fn protocol(
+    clock: &Arc<Clock>,
+    flow: &Arc<Flow>,
+) -> AirbyteOutput<Watched<StdoutLock<'static>>> {
     let clock = Arc::clone(clock);
-    AirbyteOutput::new(io::stdout().lock(), move || clock.now())
+    AirbyteOutput::new(Watched::stdout(flow), move || clock.now())
 }
 
 /// Tells that a stream cannot be read at all.

@@ -51,13 +51,14 @@ pub(super) struct Flags {
 /// Writes the records to their destination, and the closing table to standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let destination = Destination::of(&flags.destination)?;
-    let cancel = signals::listen(|| {})?;
+    let flow = Arc::default();
+    let cancel = signals::listen(&flow)?;
     let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
     check_names(&flags.stream, &offer, &opened)?;
     let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
-    let mut output = destination.open(&flags.destination, &opened.source.settings.clock)?;
+    let mut output = destination.open(&flags.destination, &opened.source.settings.clock, &flow)?;
     let mut planned = if destination.is_database() {
         load::plan(&opened, &offer, &wanted, &flags.destination, &mut *output)?
     } else {

@@ -3,16 +3,13 @@
 use super::channel::Receiver;
 use super::checkpoint::Checkpoints;
 use super::journal::Journal;
-use super::partitions::News;
 use super::queue::Unit;
 use super::resume::Resume;
 use super::{Event, ReadError, Shared, StreamOutcome};
 use crate::clock::monotonic;
 use crate::component::authenticator::Session as _;
 use crate::component::cursor::CursorValue;
-use crate::message::{
-    Data, Failure, Level, Log, Message, Step, StreamSlice, StreamState, StreamStatus,
-};
+use crate::message::{Data, Failure, Level, Log, Message, Step, StreamState, StreamStatus};
 use crate::plan::Edge;
 use serde_json::{Map, Value};
 use std::io;
@@ -28,25 +25,16 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The same where the pages that come in the meantime need not be asked for again.
 const LONG_GRACE: Duration = Duration::from_secs(4);
 
-/// The step that makes a unit known.
-fn found(unit: &Unit, of: Option<u64>) -> Step {
-    Step::Found {
-        unit: unit.number,
-        of,
-        slice: StreamSlice::clone(&unit.slice),
-    }
-}
-
 /// The calling thread's side: turns events into messages and keeps the books.
 pub(super) struct Collector<'a> {
-    shared: &'a Shared,
-    emit: &'a mut dyn FnMut(Message) -> io::Result<()>,
+    pub(super) shared: &'a Shared,
+    pub(super) emit: &'a mut dyn FnMut(Message) -> io::Result<()>,
     pub(super) streams: Vec<StreamOutcome>,
     began: Vec<Option<Instant>>,
     counted: Vec<u64>,
     checkpoints: Checkpoints,
     /// What a later run has to know, where somebody keeps it.
-    journal: Option<Journal>,
+    pub(super) journal: Option<Journal>,
 }
 
 impl<'a> Collector<'a> {
@@ -134,21 +122,6 @@ impl<'a> Collector<'a> {
             }
         }
         self.tell_progress()
-    }
-
-    /// Notes a step for those who keep it.
-    fn note(&mut self, stream: usize, step: Step) {
-        if let Some(journal) = &mut self.journal {
-            journal.note(stream, step);
-        }
-    }
-
-    /// Hands on what a later run has to know, once the records that go with it are out.
-    fn tell_progress(&mut self) -> io::Result<()> {
-        match self.journal.as_mut().and_then(Journal::take) {
-            Some(progress) => (self.emit)(Message::Progress(progress)),
-            None => Ok(()),
-        }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -249,40 +222,6 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Tells that records which went out before come again.
-    fn void(&mut self, stream: usize, unit: Option<u64>) -> io::Result<()> {
-        if !self.streams[stream].selected {
-            return Ok(());
-        }
-        let stream = Arc::clone(&self.streams[stream].name);
-        (self.emit)(Message::Void { stream, unit })
-    }
-
-    /// Notes the units that are to be read.
-    fn found(&mut self, stream: usize, news: News) {
-        for (input, slice) in news.arrived {
-            self.note(stream, Step::Arrived { input, slice });
-        }
-        for unit in news.found {
-            self.note(stream, found(&unit, None));
-        }
-    }
-
-    /// Notes the windows of a partition.
-    fn cut(&mut self, stream: usize, unit: u64, windows: &[Unit]) {
-        let count = windows.len();
-        self.note(
-            stream,
-            Step::Cut {
-                unit,
-                windows: count,
-            },
-        );
-        for window in windows {
-            self.note(stream, found(window, Some(unit)));
-        }
-    }
-
     fn closed(
         &mut self,
         stream: usize,
@@ -298,12 +237,6 @@ impl<'a> Collector<'a> {
         let (unit, latest) = (unit.number, written);
         self.note(stream, Step::Read { unit, latest });
         Ok(())
-    }
-
-    /// A value of the stream's cursor as JSON.
-    fn written(&self, stream: usize, value: &CursorValue) -> Option<Value> {
-        let cursor = self.shared.plan.nodes[stream].cursor.as_ref()?;
-        Some(cursor.write(value))
     }
 
     fn started(&mut self, stream: usize) -> io::Result<()> {

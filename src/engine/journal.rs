@@ -3,8 +3,14 @@
 //! In: events, in the order of their records. Out: [`Progress`] messages, at points where no page is
 //! half-way to the output.
 
-use crate::message::{Progress, Step};
+use super::collector::Collector;
+use super::partitions::News;
+use super::queue::Unit;
+use crate::component::cursor::CursorValue;
+use crate::message::{Message, Progress, Step, StreamSlice};
+use serde_json::Value;
 use std::collections::HashSet;
+use std::io;
 use std::sync::Arc;
 
 /// Gathers steps until they may be told.
@@ -49,5 +55,71 @@ impl Journal {
         is_due.then(|| Progress {
             steps: std::mem::take(&mut self.steps),
         })
+    }
+}
+
+impl Collector<'_> {
+    /// Notes a step for those who keep it.
+    pub(super) fn note(&mut self, stream: usize, step: Step) {
+        if let Some(journal) = &mut self.journal {
+            journal.note(stream, step);
+        }
+    }
+
+    /// Hands on what a later run has to know, once the records that go with it are out.
+    pub(super) fn tell_progress(&mut self) -> io::Result<()> {
+        match self.journal.as_mut().and_then(Journal::take) {
+            Some(progress) => (self.emit)(Message::Progress(progress)),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells that records which went out before come again.
+    pub(super) fn void(&mut self, stream: usize, unit: Option<u64>) -> io::Result<()> {
+        if !self.streams[stream].selected {
+            return Ok(());
+        }
+        let stream = Arc::clone(&self.streams[stream].name);
+        (self.emit)(Message::Void { stream, unit })
+    }
+
+    /// Notes the units that are to be read.
+    pub(super) fn found(&mut self, stream: usize, news: News) {
+        for (input, slice) in news.arrived {
+            self.note(stream, Step::Arrived { input, slice });
+        }
+        for unit in news.found {
+            self.note(stream, found(&unit, None));
+        }
+    }
+
+    /// Notes the windows of a partition.
+    pub(super) fn cut(&mut self, stream: usize, unit: u64, windows: &[Unit]) {
+        let count = windows.len();
+        self.note(
+            stream,
+            Step::Cut {
+                unit,
+                windows: count,
+            },
+        );
+        for window in windows {
+            self.note(stream, found(window, Some(unit)));
+        }
+    }
+
+    /// A value of the stream's cursor as JSON.
+    pub(super) fn written(&self, stream: usize, value: &CursorValue) -> Option<Value> {
+        let cursor = self.shared.plan.nodes[stream].cursor.as_ref()?;
+        Some(cursor.write(value))
+    }
+}
+
+/// The step that makes a unit known.
+fn found(unit: &Unit, of: Option<u64>) -> Step {
+    Step::Found {
+        unit: unit.number,
+        of,
+        slice: StreamSlice::clone(&unit.slice),
     }
 }

@@ -75,8 +75,8 @@ impl Shared {
         fate: &mut Fate,
     ) -> Result<bool, ReadError> {
         let is_first = out.turn.is_none();
-        // No page follows one whose records fail: those that a template may fail on come first.
-        let before = (is_first && came.selects_by_template()).then(|| self.select(came));
+        // No page follows one whose records fail: those that may come first.
+        let before = (is_first && came.selects_first()).then(|| self.select(came));
         if is_first
             && !matches!(&before, Some((_, Some(_))))
             && let Some(read) = out.ahead.read.take()
@@ -207,11 +207,13 @@ impl Shared {
 }
 
 impl Came<'_> {
-    /// Whether a template over its records may fail.
-    fn selects_by_template(&self) -> bool {
+    /// Whether its records are selected before the next page is asked for: where a template may fail
+    /// on one, and where it takes no time to see that one is no object.
+    fn selects_first(&self) -> bool {
+        let selector = self.node.retriever().record_selector();
         let mut transformations = self.node.stream.transformations().iter();
-        self.node.retriever().record_selector().filters()
-            || transformations.any(Transformation::is_templated)
+        let is_quick = transformations.len() == 0 && !selector.needs_schema();
+        is_quick || selector.filters() || transformations.any(Transformation::is_templated)
     }
 
     pub(super) fn around(&self) -> Around<'_> {

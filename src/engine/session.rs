@@ -130,6 +130,9 @@ impl Shared for Session {
         while let Some(wait) = limiter.acquire(request, now)? {
             self.pause(wait)
                 .map_err(|stopped| ComponentError::system(stopped.to_string()))?;
+            // Meanwhile the host may have told everybody to wait.
+            (self.gate.wait_for(request, &self.secrets))
+                .map_err(|stopped| ComponentError::system(stopped.to_string()))?;
             let waited = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
             now = self.config.clock().now().max(now.saturating_add(waited));
         }

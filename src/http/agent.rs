@@ -35,8 +35,11 @@ const USER_AGENT: &str = if env!("CARGO_PKG_REPOSITORY").is_empty() {
     )
 };
 
-/// Bytes that a connection keeps for what comes: no less than ureq lets the head of a response be.
-const INPUT: usize = 64 << 10;
+/// Longest head of a response in bytes: as much as Python lets one line of it be.
+pub(super) const HEAD: usize = 64 << 10;
+/// Bytes that a connection keeps for what comes: more than a head may have, so that a longer one is
+/// told from one that comes short.
+const INPUT: usize = HEAD + 1;
 /// Bytes that a connection keeps for what goes. The first line has to fit, and a URL may have 64 KiB.
 const OUTPUT: usize = 72 << 10;
 
@@ -106,6 +109,7 @@ impl Agent {
                 .allow_non_standard_methods(true)
                 .user_agent(USER_AGENT)
                 .accept_encoding(decode::ACCEPTED)
+                .max_response_header_size(HEAD)
                 .input_buffer_size(INPUT)
                 .output_buffer_size(OUTPUT)
                 .max_idle_connections(options.connections.saturating_mul(4))

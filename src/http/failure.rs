@@ -7,7 +7,7 @@ use std::io;
 
 use ureq::Timeout;
 
-use super::agent::AgentOptions;
+use super::agent::{AgentOptions, HEAD};
 use super::url::Parts;
 use super::{Request, Timeouts, TransportError, TransportErrorKind};
 
@@ -74,7 +74,7 @@ fn describe(
             Proxy,
             format!("the proxy made no connection to {host}: {why}"),
         ),
-        E::Rustls(error) => (Tls, format!("no secure connection to {host}: {error}")),
+        E::Rustls(error) => of_tls(error, host),
         E::Tls(why) => (Tls, format!("no secure connection to {host}: {why}")),
         E::TlsRequired => (Tls, format!("no secure connection to {host}")),
         E::Http(_) | E::BadUri(_) => (
@@ -84,7 +84,10 @@ fn describe(
         E::Protocol(error) => (Broken, format!("{host} does not keep to HTTP: {error}")),
         E::LargeResponseHeader(..) => (
             Broken,
-            format!("the head of the response of {host} is longer than 64 KiB"),
+            format!(
+                "the head of the response of {host} is longer than {} KiB",
+                HEAD >> 10
+            ),
         ),
         other => (Broken, format!("the connection to {host} broke: {other}")),
     }
@@ -98,13 +101,33 @@ fn no_address(host: &str, near: &str) -> String {
     }
 }
 
+fn of_tls(error: &rustls::Error, host: &str) -> (TransportErrorKind, String) {
+    use rustls::CertificateError as Why;
+    let rustls::Error::InvalidCertificate(why) = error else {
+        let message = format!("no secure connection to {host}: {error}");
+        return (TransportErrorKind::Tls, message);
+    };
+    let what = match why {
+        Why::UnknownIssuer => "no authority that is known here has signed it".to_owned(),
+        Why::Expired | Why::ExpiredContext { .. } => "it has expired".to_owned(),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            "it is that of another host".to_owned()
+        }
+        Why::Revoked => "it has been revoked".to_owned(),
+        _ => why.to_string(),
+    };
+    let message = format!("the certificate of {host} is not trusted: {what}");
+    (TransportErrorKind::Certificate, message)
+}
+
 fn of_io(error: &io::Error, host: &str, near: &str) -> (TransportErrorKind, String) {
-    use TransportErrorKind::{Broken, Connect, Dns, Timeout, Tls};
+    use TransportErrorKind::{Broken, Connect, Dns, Timeout};
     let rustls = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     if let Some(error) = rustls {
-        return (Tls, format!("no secure connection to {host}: {error}"));
+        return of_tls(error, host);
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => (Connect, format!("{near} refuses the connection")),

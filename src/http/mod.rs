@@ -146,8 +146,10 @@ pub enum TransportErrorKind {
     Proxy,
     /// No answer in time.
     Timeout,
-    /// The TLS handshake failed: wrong certificate, host or protocol.
+    /// The TLS handshake failed.
     Tls,
+    /// The host's certificate is not to be trusted: signed by nobody known, expired, or another's.
+    Certificate,
     /// The temporary file of a long body cannot be written.
     Storage,
     /// The URL or a header is not valid.

@@ -173,6 +173,8 @@ impl<'a> Planner<'a> {
             // Others read the same whatever the catalog says: they stay one with their own parent.
             key.push_str(field);
         }
+        // These texts are long, as parents stand in them whole.
+        let key = digest(&key);
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
@@ -321,7 +323,7 @@ impl<'a> Planner<'a> {
 fn digest(text: &str) -> String {
     let hash = Sha256::digest(text.as_bytes());
     hash.iter()
-        .take(8)
+        .take(16)
         .map(|byte| format!("{byte:02x}"))
         .collect()
 }

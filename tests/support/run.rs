@@ -1,6 +1,6 @@
 //! Runs the binary in a folder of its own, with nothing of the caller's environment.
 
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -23,6 +23,7 @@ pub(crate) struct Run {
     env: Vec<(String, String)>,
     stdin: Vec<u8>,
     first_line_only: bool,
+    unread: bool,
     timeout: Duration,
 }
 
@@ -37,6 +38,7 @@ impl Run {
             env: Vec::new(),
             stdin: Vec::new(),
             first_line_only: false,
+            unread: false,
             timeout: Duration::from_secs(60),
         }
     }
@@ -103,6 +105,13 @@ impl Run {
         self
     }
 
+    /// Gives the binary a pipe as standard output that is full, and that nobody reads.
+    #[cfg(unix)]
+    pub(crate) fn unread(mut self) -> Self {
+        self.unread = true;
+        self
+    }
+
     /// Runs in this folder, and not in the temporary one.
     pub(crate) fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.current_dir = folder.as_ref().to_owned();
@@ -139,16 +148,19 @@ impl Run {
             }
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let full = self.unread.then(full_pipe);
+        if let Some((_, writer)) = &full {
+            command.stdout(writer.try_clone().expect("a file descriptor"));
+        }
         let mut child = command.spawn().expect("the binary starts");
         let mut stdin = child.stdin.take().expect("stdin is piped");
         let text = self.stdin;
         // A binary that reads no standard input closes it: not an error here.
         std::thread::spawn(move || stdin.write_all(&text));
-        let stdout = child.stdout.take().expect("stdout is piped");
-        let stdout = if self.first_line_only {
-            gather(first_line(stdout))
-        } else {
-            gather(stdout)
+        let stdout = match child.stdout.take() {
+            None => gather(std::io::empty()),
+            Some(stdout) if self.first_line_only => gather(first_line(stdout)),
+            Some(stdout) => gather(stdout),
         };
         let stderr = gather(child.stderr.take().expect("stderr is piped"));
         Running {
@@ -158,8 +170,25 @@ impl Run {
             child,
             stdout,
             stderr,
+            _unread: full.map(|(reader, _)| reader),
         }
     }
+}
+
+/// A pipe into which somebody writes as soon as there is room, so that nobody else can.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut filling = writer.try_clone().expect("a file descriptor");
+    let (is_full, has_begun) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Ends when the reader is dropped.
+        while filling.write_all(&[b'\n'; 4096]).is_ok() {
+            let _ = is_full.send(());
+        }
+    });
+    // Full once nothing was written for a while.
+    while has_begun.recv_timeout(Duration::from_millis(200)).is_ok() {}
+    (reader, writer)
 }
 
 fn gather(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
@@ -187,6 +216,7 @@ pub(crate) struct Running {
     child: Child,
     stdout: mpsc::Receiver<Vec<u8>>,
     stderr: mpsc::Receiver<Vec<u8>>,
+    _unread: Option<PipeReader>,
 }
 
 impl Running {
@@ -215,8 +245,13 @@ impl Running {
                 String::from_utf8_lossy(&stderr)
             );
         });
+        // It has ended when its standard error has.
+        let stderr = self.stderr.recv_timeout(self.timeout).unwrap_or_else(|_| {
+            let _ = self.child.kill();
+            let args = self.args.join(" ");
+            panic!("`lowcode {args}` ran for more than {:?}", self.timeout)
+        });
         let status = self.child.wait().expect("the binary ends");
-        let stderr = self.stderr.recv().expect("stderr is gathered");
         Output {
             folder: self.folder,
             args: self.args,

@@ -8,8 +8,8 @@ use crate::message::FailureType;
 /// Decides by the status alone; without a response, by what went wrong.
 ///
 /// As airbyte-cdk 7.39.1, `default_error_mapping.py` and `response_models.py`. `Differs:` a URL that
-/// cannot be sent, and a request that a replayed archive does not hold, fail at once: another try
-/// cannot help.
+/// cannot be sent, a certificate that is not to be trusted, and a request that a replayed archive
+/// does not hold, fail at once: another try cannot help.
 #[must_use]
 pub fn default_verdict(outcome: Outcome<'_>) -> Verdict {
     match outcome {
@@ -80,7 +80,9 @@ fn unexpected(response: &Response) -> Verdict {
 
 fn of_transport_error(error: &TransportError) -> Verdict {
     let (action, failure_type) = match error.kind {
-        TransportErrorKind::Invalid => (Action::Fail, FailureType::ConfigError),
+        TransportErrorKind::Invalid | TransportErrorKind::Certificate => {
+            (Action::Fail, FailureType::ConfigError)
+        }
         TransportErrorKind::Storage | TransportErrorKind::NotRecorded => {
             (Action::Fail, FailureType::SystemError)
         }
@@ -136,6 +138,8 @@ mod tests {
             default_verdict(Err(&TransportError { kind, message })).action
         };
         assert_eq!(action(TransportErrorKind::Timeout), Action::Retry);
+        assert_eq!(action(TransportErrorKind::Tls), Action::Retry);
+        assert_eq!(action(TransportErrorKind::Certificate), Action::Fail);
         assert_eq!(action(TransportErrorKind::Invalid), Action::Fail);
         assert_eq!(action(TransportErrorKind::Storage), Action::Fail);
         assert_eq!(action(TransportErrorKind::NotRecorded), Action::Fail);

@@ -41,6 +41,18 @@ fn no_page_follows_one_whose_records_fail() {
 }
 
 #[test]
+fn no_page_follows_one_with_a_record_that_is_no_object() {
+    let a = stream("a").paged(PAGES);
+    let ran = Scene::default().read(&[&a], &["a"], |request| match target(request) {
+        "/a" => body(&json!({"data": [{"id": "1"}, 2], "next": "2"})),
+        other => panic!("{other}"),
+    });
+    assert_eq!(ran.asked, ["/a"]);
+    assert_eq!(ran.outcome("a").stats.records.get(), 1);
+    assert_eq!(ran.outcome("a").errors.len(), 1);
+}
+
+#[test]
 fn a_check_does_not_look_at_records_behind_the_first() {
     let mut a = stream("a").paged(PAGES);
     a.cursor = ", transformations: [{type: AddFields, fields: [{path: [x], \
