@@ -10,6 +10,7 @@ mod jsonl;
 mod load;
 mod lock;
 pub mod names;
+pub mod row;
 mod sqlite;
 
 use std::io::{self, Write};
