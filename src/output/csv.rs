@@ -164,10 +164,7 @@ impl<W: Write> CsvOutput<W> {
 }
 
 /// The only stream there is, for a form that has room for one.
-pub(super) fn only<'a>(
-    streams: &'a [CatalogStream],
-    form: &str,
-) -> io::Result<&'a CatalogStream> {
+pub(super) fn only<'a>(streams: &'a [CatalogStream], form: &str) -> io::Result<&'a CatalogStream> {
     match streams {
         [stream] => Ok(stream),
         _ => Err(io::Error::new(

@@ -7,6 +7,8 @@ mod airbyte;
 pub mod column;
 mod csv;
 pub mod exact;
+mod fault;
+mod journal;
 mod jsonl;
 mod load;
 mod lock;
@@ -19,8 +21,8 @@ use std::io::{self, Write};
 
 use crate::message::{CatalogStream, Message, Step, StreamState};
 
-pub use airbyte::AirbyteOutput;
 pub use self::csv::CsvOutput;
+pub use airbyte::AirbyteOutput;
 pub use jsonl::JsonlOutput;
 pub use load::{Loading, Mode, Tally, Written};
 pub use lock::Lock;

@@ -35,12 +35,7 @@ struct Bound<'a, 's> {
 impl Cells for Bound<'_, '_> {
     type Error = rusqlite::Error;
 
-    fn put(
-        &mut self,
-        column: usize,
-        kind: ColumnKind,
-        field: Field<'_>,
-    ) -> rusqlite::Result<bool> {
+    fn put(&mut self, column: usize, kind: ColumnKind, field: Field<'_>) -> rusqlite::Result<bool> {
         let index = column + 1;
         let value = match (kind, field.kind()) {
             (_, Kind::Null) => {

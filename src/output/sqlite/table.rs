@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::NAMES;
 use super::columns::{declared, effective, existing, quoted};
 use super::row::bind;
-use super::store::Kept;
-use super::{Fault, NAMES, Result};
 use crate::message::{CatalogStream, Data};
 use crate::output::column::{self, Column, ColumnKind, EXTRA, LOADED_AT, RUN};
+use crate::output::fault::{Fault, Result};
+use crate::output::journal::Journal;
 use crate::output::row::Row;
 use crate::output::{Mode, Written};
 
@@ -246,7 +247,7 @@ impl Table {
             return Ok(());
         }
         self.ready(connection)?;
-        let kept = Kept(connection);
+        let kept = Journal(connection);
         let mut ranges = kept.ranges(key, unit)?;
         kept.forget_rows(key, unit)?;
         let own = self.ranges.iter().filter(|(of, ..)| *of == unit);
@@ -271,7 +272,7 @@ impl Table {
         if self.mode == Mode::Upsert || self.insert.is_none() {
             return Ok(());
         }
-        Kept(connection).keep_ranges(stream, self.last, &self.ranges)?;
+        Journal(connection).keep_ranges(stream, self.last, &self.ranges)?;
         self.ranges.clear();
         Ok(())
     }
