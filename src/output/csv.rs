@@ -6,17 +6,10 @@
 use std::io::{self, Write};
 
 use super::column::{self, Column, ColumnKind, EXTRA, LOADED_AT, RUN};
-use super::names::Rules;
+use super::names::ANY;
 use super::row::{Cells, Row};
 use super::{Lines, Output, Written, exact};
 use crate::message::{CatalogStream, Data, Field, Kind, Message};
-
-/// Any text is a name.
-pub(super) const NAMES: Rules = Rules {
-    longest: 1000,
-    prefixes: &[],
-    words: &[],
-};
 
 /// Makes lines of the records of one stream.
 #[derive(Debug)]
@@ -29,7 +22,7 @@ pub(super) struct Csv {
 
 impl Csv {
     pub(super) fn new(stream: &CatalogStream, has_metadata: bool) -> Self {
-        let columns = column::columns(stream, &NAMES);
+        let columns = column::columns(stream, &ANY);
         Self {
             row: Row::new(&columns),
             cells: Texts(columns.iter().map(|_| None).collect()),

@@ -4,10 +4,12 @@
 //! or a component.
 
 mod airbyte;
+mod arrow;
 pub mod column;
 mod csv;
 pub mod exact;
 mod fault;
+mod files;
 mod journal;
 mod jsonl;
 mod load;
@@ -23,6 +25,8 @@ use crate::message::{CatalogStream, Message, Step, StreamState};
 
 pub use self::csv::CsvOutput;
 pub use airbyte::AirbyteOutput;
+pub use arrow::ArrowOutput;
+pub use files::{FileFormat, FilesOutput};
 pub use jsonl::JsonlOutput;
 pub use load::{Loading, Mode, Tally, Written};
 pub use lock::Lock;
