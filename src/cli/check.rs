@@ -13,7 +13,7 @@ use super::settings::files_directory;
 use super::signals;
 use crate::component::authenticator::Session as _;
 use crate::component::source::{Check, CheckDynamicStream, CheckStream};
-use crate::engine::{self, Options};
+use crate::engine::{self, Options, Series};
 use crate::manifest::{Node, NodeValue};
 use crate::message::{CheckStatus, ConnectionStatus, Message};
 use crate::output::Output as _;
@@ -143,6 +143,7 @@ fn named_streams(opened: &Opened, check: &CheckStream) -> Result<Option<Verdict>
     if let Some(verdict) = unoffered(opened, &offer) {
         return Ok(Some(verdict));
     }
+    let mut series = Series::default();
     for name in &wanted {
         let Some(stream) = offer.streams.iter().find(|stream| stream.name == *name) else {
             return Ok(Some(Verdict::Wrong(format!(
@@ -150,7 +151,7 @@ fn named_streams(opened: &Opened, check: &CheckStream) -> Result<Option<Verdict>
                 offer.names().join(", ")
             ))));
         };
-        if let Some(verdict) = probe(opened, stream)? {
+        if let Some(verdict) = probe(opened, stream, &mut series)? {
             return Ok(Some(verdict));
         }
     }
@@ -165,7 +166,7 @@ fn named_streams(opened: &Opened, check: &CheckStream) -> Result<Option<Verdict>
             .filter(|stream| stream.origin.as_deref() == Some(name.as_str()))
             .take(wanted.stream_count.unwrap_or(usize::MAX));
         for stream in made {
-            if let Some(verdict) = probe(opened, stream)? {
+            if let Some(verdict) = probe(opened, stream, &mut series)? {
                 return Ok(Some(verdict));
             }
         }
@@ -191,9 +192,10 @@ fn first_streams(opened: &Opened, check: &CheckDynamicStream) -> Result<Option<V
     if !check.use_check_availability.unwrap_or(true) {
         return Ok(None);
     }
+    let mut series = Series::default();
     let count = usize::try_from(check.stream_count).unwrap_or(0);
     for stream in offer.streams.iter().take(count) {
-        if let Some(verdict) = probe(opened, stream)? {
+        if let Some(verdict) = probe(opened, stream, &mut series)? {
             return Ok(Some(verdict));
         }
     }
@@ -217,8 +219,13 @@ fn unoffered(opened: &Opened, offer: &Offer) -> Option<Verdict> {
     }
 }
 
-/// Reads the first record of a stream; gives what is wrong.
-fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Failure> {
+/// Reads the first record of a stream; gives what is wrong. What was asked for one of a `series` is
+/// not asked for again.
+fn probe(
+    opened: &Opened,
+    stream: &OfferedStream,
+    series: &mut Series,
+) -> Result<Option<Verdict>, Failure> {
     let name = &stream.name;
     let offer = Offer {
         streams: vec![stream.clone()],
@@ -236,8 +243,10 @@ fn probe(opened: &Opened, stream: &OfferedStream) -> Result<Option<Verdict>, Fai
         probe: true,
         read_ahead: false,
         files: files_directory(),
+        series: Some(series.clone()),
         ..Options::default()
     };
+    series.go_on();
     let session = Arc::clone(&opened.session);
     let outcome = engine::run(plan, session, &options, &mut |message| match message {
         Message::Control { .. } => protocol::print(&message),

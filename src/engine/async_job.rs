@@ -6,12 +6,11 @@
 
 use super::Shared;
 use super::error::ReadError;
-use super::exchange::{Answer, Mends};
+use super::exchange::{Answer, Question};
 use super::read::PartitionRead;
 use super::worker::Fate;
-use crate::component::requester::{RequestParts, Requester};
-use crate::component::retriever::{AsyncRetriever, JobStatus, job_context, slice_of_job};
-use crate::http::Response;
+use crate::component::requester::Requester;
+use crate::component::retriever::{AsyncRetriever, JobAnswer, JobStatus, slice_of_job};
 use crate::message::{FailureType, StreamSlice};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -56,8 +55,8 @@ impl Looks {
     /// Notes one; an error when it is one too many, or for the user to mend.
     fn note(
         &mut self,
-        look: Result<(JobStatus, Response), ReadError>,
-    ) -> Result<Option<(JobStatus, Response)>, ReadError> {
+        look: Result<(JobStatus, JobAnswer), ReadError>,
+    ) -> Result<Option<(JobStatus, JobAnswer)>, ReadError> {
         match look {
             Ok(look) => {
                 self.failed = 0;
@@ -170,7 +169,7 @@ impl Shared {
     ) -> Result<Ended, ReadError> {
         let config = &self.session.config;
         let created = match self.ask_job(stream, retriever.creation(), slice) {
-            Ok(Some(response)) if response.status < 400 => response,
+            Ok(Some(created)) if created.response.status < 400 => created,
             Ok(_) => {
                 let message = "the request that creates the job brought no answer";
                 return Ok(Ended::NotCreated(ReadError::system(message)));
@@ -179,7 +178,7 @@ impl Shared {
             Err(error) if error.failure_type == FailureType::ConfigError => return Err(error),
             Err(error) => return Ok(Ended::NotCreated(error)),
         };
-        let creation = job_context(&created)?;
+        let creation = created.context()?;
         let known = [("creation_response", creation.clone())];
         let about = slice_of_job(slice, known);
         let began = config.clock().now();
@@ -229,12 +228,12 @@ impl Shared {
         stream: usize,
         retriever: &AsyncRetriever,
         about: &Arc<StreamSlice>,
-    ) -> Result<(JobStatus, Response), ReadError> {
+    ) -> Result<(JobStatus, JobAnswer), ReadError> {
         let polled = self.ask_job(stream, retriever.polling(), about)?;
         let polled = polled.ok_or_else(|| {
             ReadError::system("the request for the job's status brought no answer")
         })?;
-        let status = retriever.status(&polled, &self.session.config)?;
+        let status = retriever.status(&polled.response, &self.session.config)?;
         Ok((status, polled))
     }
 
@@ -255,21 +254,21 @@ impl Shared {
         retriever: &AsyncRetriever,
         about: &Arc<StreamSlice>,
         creation: &Value,
-        polled: &Response,
+        polled: &JobAnswer,
     ) -> Result<Done, ReadError> {
         let config = &self.session.config;
-        let polling = job_context(polled)?;
+        let polling = polled.context()?;
         let targets = match retriever.targets() {
-            None => retriever.targets_in(polled, config)?,
+            None => retriever.targets_in(&polled.response, config)?,
             Some(requester) => {
                 let known = [("polling_response", polling.clone())];
                 let slice = slice_of_job(&StreamSlice::default(), known);
                 let answer = self.ask_job(stream, requester, &slice)?;
-                let answer = answer.filter(|response| response.status < 400);
+                let answer = answer.filter(|answer| answer.response.status < 400);
                 let answer = answer.ok_or_else(|| {
                     ReadError::system("the request for the results' addresses brought no answer")
                 })?;
-                retriever.targets_in(&answer, config)?
+                retriever.targets_in(&answer.response, config)?
             }
         };
         let of_target = |target| {
@@ -293,17 +292,10 @@ impl Shared {
         stream: usize,
         requester: &Requester,
         slice: &Arc<StreamSlice>,
-    ) -> Result<Option<Response>, ReadError> {
-        let parts = || Ok(RequestParts::default());
-        match self.ask(
-            stream,
-            requester.get(),
-            slice,
-            None,
-            &parts,
-            Mends::default(),
-        )? {
-            Answer::Page(response) => Ok(Some(response)),
+    ) -> Result<Option<JobAnswer>, ReadError> {
+        let (answer, request) = self.ask(&Question::plain(stream, requester.get(), slice))?;
+        match answer {
+            Answer::Page(response) => Ok(Some(JobAnswer { request, response })),
             Answer::Stopped => Err(ReadError::system("the run was asked to stop")),
             Answer::Nothing | Answer::Reset | Answer::Smaller(_) | Answer::Split(_) => Ok(None),
         }

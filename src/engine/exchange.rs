@@ -2,7 +2,8 @@
 
 use super::error::ReadError;
 use super::refusal::{Tried, ignored};
-use super::{Shared, StreamStats};
+use super::twins::Told;
+use super::{Session, Shared, StreamStats};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::Tries;
@@ -39,6 +40,40 @@ pub(super) struct Mends {
     pub(super) window: bool,
 }
 
+/// What is asked for a stream, and how.
+pub(super) struct Question<'a> {
+    pub(super) stream: usize,
+    pub(super) requester: &'a HttpRequester,
+    pub(super) slice: &'a Arc<StreamSlice>,
+    pub(super) token: Option<&'a Value>,
+    /// The shares of others in the request.
+    pub(super) parts: &'a dyn Fn() -> Result<RequestParts, ComponentError>,
+    /// What else than this may be asked for.
+    pub(super) mends: Mends,
+}
+
+impl<'a> Question<'a> {
+    /// A question that nobody but the requester has a share in.
+    pub(super) fn plain(
+        stream: usize,
+        requester: &'a HttpRequester,
+        slice: &'a Arc<StreamSlice>,
+    ) -> Self {
+        Self {
+            stream,
+            requester,
+            slice,
+            token: None,
+            parts: &|| Ok(RequestParts::default()),
+            mends: Mends::default(),
+        }
+    }
+
+    fn request(&self, session: &Session) -> Result<Request, ComponentError> {
+        (self.requester).request(self.slice, self.token, (self.parts)()?, session)
+    }
+}
+
 impl Shared {
     /// Asks for the page of `slice` that `token` asks for, with `size` records where the pages were
     /// made smaller.
@@ -52,47 +87,71 @@ impl Shared {
     ) -> Result<Answer, ReadError> {
         let cursor = self.plan.nodes[stream].stream.cursor();
         let config = &self.session.config;
-        let parts = || retriever.request_parts(slice, token, cursor, size, config);
-        let requester = retriever.requester().get();
-        let mends = Mends {
-            size: retriever.page_size_reduction().is_some(),
-            window: retriever.request_window_splitting().is_some(),
+        let question = Question {
+            stream,
+            requester: retriever.requester().get(),
+            slice,
+            token,
+            parts: &|| retriever.request_parts(slice, token, cursor, size, config),
+            mends: Mends {
+                size: retriever.page_size_reduction().is_some(),
+                window: retriever.request_window_splitting().is_some(),
+            },
         };
-        self.ask(stream, requester, slice, token, &parts, mends)
+        let mut request = question.request(&self.session)?;
+        let told = if question.requester.may_share() {
+            self.twins.look(stream, &request)
+        } else {
+            None
+        };
+        let asking = match told {
+            Some(Told::Answer(response)) => return Ok(Answer::Page(response)),
+            Some(Told::Ask(asking)) => Some(asking),
+            None => None,
+        };
+        let answer = self.send_until_judged(&question, &mut request)?;
+        if let (Some(asking), Answer::Page(response)) = (asking, &answer) {
+            asking.answered(response);
+        }
+        Ok(answer)
     }
 
-    /// Sends a request of a stream, and again as its error handler says. `parts` are the shares of
-    /// others in it; `mends` tells what else than this request may be asked for.
-    pub(super) fn ask(
+    /// Sends the request of a question, and again as its error handler says; gives the last one too.
+    pub(super) fn ask(&self, question: &Question<'_>) -> Result<(Answer, Request), ReadError> {
+        let mut request = question.request(&self.session)?;
+        let answer = self.send_until_judged(question, &mut request)?;
+        Ok((answer, request))
+    }
+
+    fn send_until_judged(
         &self,
-        stream: usize,
-        requester: &HttpRequester,
-        slice: &Arc<StreamSlice>,
-        token: Option<&Value>,
-        parts: &dyn Fn() -> Result<RequestParts, ComponentError>,
-        mends: Mends,
+        question: &Question<'_>,
+        request: &mut Request,
     ) -> Result<Answer, ReadError> {
+        let Question {
+            requester, slice, ..
+        } = *question;
+        let mends = question.mends;
         let session = &*self.session;
         let handler = requester.error_handler();
-        let mut request = requester.request(slice, token, parts()?, session)?;
-        let stats = &self.stats[stream];
+        let stats = &self.stats[question.stream];
         let mut tries = Tries::default();
         let mut was_renewed = false;
         loop {
-            let Ok(()) = session.gate.wait_for(&request, session.secrets()) else {
+            let Ok(()) = session.gate.wait_for(request, session.secrets()) else {
                 return Ok(Answer::Stopped);
             };
             stats.requests.add(1);
             tries.sent += 1;
-            let outcome = self.send_once(stats, &request)?;
+            let outcome = self.send_once(stats, request)?;
             let authenticator = requester.authenticator().map(Authenticator::get);
             if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
-                authenticator.answered(&request, response, session)?;
+                authenticator.answered(request, response, session)?;
             }
             let tried = Tried {
                 requester,
                 slice,
-                request: &request,
+                request,
                 outcome: outcome.as_ref(),
                 attempts: tries.sent,
             };
@@ -119,7 +178,7 @@ impl Shared {
                 }
                 Action::RefreshTokenThenRetry => {
                     if let Some(authenticator) = authenticator {
-                        was_renewed = authenticator.refused(&request, session)?;
+                        was_renewed = authenticator.refused(request, session)?;
                     }
                 }
                 Action::Fail | Action::ReducePageSize | Action::SplitRequestWindow => {
@@ -127,7 +186,7 @@ impl Shared {
                 }
             }
             let rotates = verdict.action == Action::RateLimited
-                && authenticator.is_some_and(|it| it.has_another(&request, session));
+                && authenticator.is_some_and(|it| it.has_another(request, session));
             let wait = if rotates {
                 tries.rotating(handler, &verdict, &session.config)?
             } else {
@@ -145,14 +204,14 @@ impl Shared {
                     .as_ref()
                     .is_ok_and(|response| response.status == 429);
             if limited && !rotates {
-                let key = GateKey::of(&request, session.secrets());
+                let key = GateKey::of(request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
                 return Ok(Answer::Stopped);
             }
             // The credentials may have changed. The rest of the request stays as it was, though a
             // template of it may read the clock.
-            request.headers = requester.request(slice, token, parts()?, session)?.headers;
+            request.headers = question.request(session)?.headers;
         }
     }
 

@@ -3,9 +3,9 @@
 //! In: a [`Plan`] and a [`Session`]. Out: [`Message`]s, given to the calling thread, which alone
 //! owns the output. It must not know destinations.
 //!
-//! The rule against deadlock: a worker waits for the network, the clock, the channel, or for an
-//! earlier page of its own partition, whose holder waits for the channel only; never for another
-//! partition.
+//! The rule against deadlock: a worker waits for the network, the clock, the channel, for an earlier
+//! page of its own partition, whose holder waits for the channel only, or for a request that another
+//! makes, who waits for the network and the clock only; never for another partition.
 
 mod async_job;
 mod channel;
@@ -31,8 +31,10 @@ mod refusal;
 mod resume;
 mod schedule;
 mod session;
+mod shelf;
 mod stats;
 mod turn;
+mod twins;
 mod upload;
 mod worker;
 
@@ -44,6 +46,7 @@ pub use records::Records;
 pub use resume::{Recall, Resume};
 pub use session::Session;
 pub use stats::{Counter, StreamStats};
+pub use twins::Series;
 
 use crate::component::cursor::CursorValue;
 use crate::message::{Data, Message};
@@ -59,6 +62,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use twins::Twins;
 
 /// Folder of files where none is named, as the reference has it.
 const FILES: &str = "airbyte-file-transfer";
@@ -79,6 +83,8 @@ pub struct Options {
     pub jobs: usize,
     /// Where the records are kept, if they do not go to the output.
     pub kept: Option<Kept>,
+    /// The runs before and behind this one that may ask for the same.
+    pub series: Option<Series>,
     /// Names of streams of which one is read at a time.
     pub groups: Vec<BTreeSet<String>>,
     /// Where files go that belong to records.
@@ -94,6 +100,7 @@ impl Default for Options {
             probe: false,
             jobs: 1,
             kept: None,
+            series: None,
             groups: Vec::new(),
             files: std::env::temp_dir().join(FILES),
         }
@@ -227,6 +234,7 @@ struct Shared {
     stats: Vec<Arc<StreamStats>>,
     /// The chunks of properties that each stream asks for, once they are known.
     chunks: Vec<Chunks>,
+    twins: Twins,
     events: Arc<Channel<Event>>,
     /// Worker threads that have not ended.
     working: AtomicUsize,
@@ -281,6 +289,7 @@ impl Shared {
 
     fn end(&self, streams: Vec<usize>) {
         if !streams.is_empty() {
+            self.twins.ended(&streams);
             self.send(Event::Finished { streams });
         }
     }
@@ -356,6 +365,7 @@ pub fn run_from(
         )?,
         stats: plan.nodes.iter().map(|_| Arc::default()).collect(),
         chunks: plan.nodes.iter().map(|_| Chunks::default()).collect(),
+        twins: Twins::new(&plan, options.series.as_ref()),
         events: sender,
         working: AtomicUsize::new(0),
         options: options.clone(),
@@ -364,7 +374,9 @@ pub fn run_from(
         plan,
     });
     let mut collector = Collector::new(&shared, resume, emit);
-    collector.finished(shared.schedule.finished_at_start())?;
+    let finished = shared.schedule.finished_at_start();
+    shared.twins.ended(&finished);
+    collector.finished(finished)?;
     for number in 0..workers {
         let worker = Worker::new(&shared);
         let spawned = std::thread::Builder::new()

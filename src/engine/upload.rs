@@ -2,8 +2,7 @@
 
 use super::Shared;
 use super::error::ReadError;
-use super::exchange::{Answer, Mends};
-use crate::component::requester::RequestParts;
+use super::exchange::{Answer, Question};
 use crate::component::stream::FileUploader;
 use crate::http::Body;
 use crate::message::{Data, FileReference};
@@ -45,8 +44,7 @@ impl Shared {
         let config = &self.session.config;
         let slice = uploader.slice(record, config)?;
         let requester = uploader.requester().get();
-        let parts = || Ok(RequestParts::default());
-        let answer = self.ask(stream, requester, &slice, None, &parts, Mends::default())?;
+        let (answer, _) = self.ask(&Question::plain(stream, requester, &slice))?;
         let content = match answer {
             Answer::Page(response) => response.body,
             Answer::Stopped => return Err(ReadError::system("the run was asked to stop")),

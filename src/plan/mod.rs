@@ -78,6 +78,20 @@ impl Plan {
         let depends = |edge: &Edge| self.nodes[edge.child].depends(edge.input, edge.parent);
         node.cursor.is_some() && (node.selected || node.children.iter().any(depends))
     }
+
+    /// The other streams that may ask for the same as the stream `index`: those of its name, which
+    /// start from elsewhere. The requests about a job are never the same.
+    #[must_use]
+    pub fn twins(&self, index: usize) -> Vec<usize> {
+        let has_pages = |it: &StreamNode| it.stream.retriever().job().is_none();
+        let this = &self.nodes[index];
+        let is_twin = |&other: &usize| {
+            let other = (other, &self.nodes[other]);
+            other.0 != index && other.1.name == this.name && has_pages(other.1)
+        };
+        let others = 0..self.nodes.len();
+        others.filter(|_| has_pages(this)).filter(is_twin).collect()
+    }
 }
 
 impl StreamNode {

@@ -236,3 +236,31 @@ fn a_schema_is_loaded_only_where_records_are_normalized_by_it() {
     let (plan, _) = plan_with(&stream("schema_normalization: Default,"), json!({}));
     assert_eq!(plan.nodes[0].schema, Some(json!({"type": "object"})));
 }
+
+#[test]
+fn streams_of_one_name_that_start_from_elsewhere_are_twins() {
+    let cursor = "{type: DatetimeBasedCursor, cursor_field: at, datetime_format: '%Y', start_datetime: '2024'}";
+    let a = format!("a: {{$ref: '#/definitions/stream', incremental_sync: {cursor}, name: a,");
+    let head = HEAD.replace("a: {$ref: '#/definitions/stream', name: a,", &a);
+    let streams = format!("{head}  - '#/definitions/a'\n  - '#/definitions/b'\n");
+    let manifest = Manifest::load(&streams, "m.yaml").unwrap();
+    let source: DeclarativeSource = manifest::decode(manifest.root()).unwrap();
+    let config = Config::new(json!({}), Arc::new(Clock::new(Some(0), 0.0)));
+    let none = |_: &str| Err(io::ErrorKind::NotFound.into());
+    let twins = |state: Value| {
+        let state = InputState::from_value(state).unwrap();
+        let catalog = ConfiguredCatalog::default();
+        let mut planner = Planner::new(&config, &none).going_on(state, &catalog);
+        for stream in Offer::fixed(&source, &config).streams {
+            assert!(planner.select(&stream.node).is_ok(), "{}", stream.name);
+        }
+        let plan = planner.finish();
+        (0..plan.nodes.len())
+            .map(|it| plan.twins(it))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(twins(json!([])).concat(), [0_usize; 0]);
+    let state = json!([{"type": "STREAM", "stream": {
+        "stream_descriptor": {"name": "a"}, "stream_state": {"at": "2025"}}}]);
+    assert_eq!(twins(state), [vec![1_usize], vec![0], vec![]]);
+}

@@ -6,7 +6,8 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::text::context;
+use super::field::context;
+use super::threshold::{self, Number};
 use super::{Literal, Scope, Template, TemplateError};
 use crate::manifest::{Place, located};
 
@@ -47,17 +48,30 @@ impl<S: Scope> Condition<S> {
 /// As airbyte-cdk's `FALSE_VALUES`: falsy values, and texts that look like them.
 fn holds(literal: &Literal) -> bool {
     match literal {
-        Literal::Str(text) => !matches!(
-            text.as_str(),
-            "" | "False" | "false" | "{}" | "[]" | "()" | "0" | "0.0"
-        ),
+        Literal::Str(text) => !is_false(text),
         // Only `b''` differs from Python's truth: it equals none of the list.
         Literal::Bytes(_) => true,
         other => other.truth(),
     }
 }
 
+/// Whether a text looks like a value that is falsy.
+pub(super) fn is_false(text: &str) -> bool {
+    matches!(
+        text,
+        "" | "False" | "false" | "{}" | "[]" | "()" | "0" | "0.0"
+    )
+}
+
 impl<S> Condition<S> {
+    /// Whether it is sure to hold just because `number` is below something else than its own largest
+    /// value.
+    #[must_use]
+    pub fn holds_below(&self, number: Number<'_>) -> bool {
+        let code = self.template().and_then(Template::code);
+        code.is_some_and(|code| threshold::holds_below(code, number))
+    }
+
     /// Whether it may read `name`.
     #[must_use]
     pub fn reads(&self, name: &str) -> bool {

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Number, Value};
 
-use super::text::context;
+use super::field::context;
 use super::{Literal, PyType, Scope, Template, TemplateError};
 use crate::manifest::{Here, located};
 
@@ -240,7 +240,7 @@ impl<'de, S: Scope> de::Visitor<'de> for Visitor<S> {
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut pairs = Vec::new();
-        while let Some(super::text::ScalarText(key)) = map.next_key()? {
+        while let Some(super::field::ScalarText(key)) = map.next_key()? {
             pairs.push((key, map.next_value()?));
         }
         Ok(Written::Mapping(pairs))

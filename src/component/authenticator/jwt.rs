@@ -382,6 +382,7 @@ additional_jwt_payload: {role: ü}
         let reserved = error("HS256", "additional_jwt_payload: {exp: 5}", "secret");
         assert!(reserved.contains("`exp` is set by itself"), "{reserved}");
         let pem = include_str!("../../../tests/support/keys/p256.pem");
+        let ed448 = include_str!("../../../tests/support/keys/ed448.pem");
         for (algorithm, rest, key, complaint) in [
             ("HS256", "", "", "`secret_key` is empty"),
             ("HS256", "", pem, "found a key of another algorithm"),
@@ -389,6 +390,7 @@ additional_jwt_payload: {role: ü}
             ("RS256", "", pem, "expected a private RSA key"),
             ("ES384", "", pem, "of the curve P-384"),
             ("EdDSA", "", pem, "of Ed25519"),
+            ("EdDSA", "", ed448, "of Ed448, which this program cannot"),
             ("ES256", "passphrase: x", pem, "needs none"),
         ] {
             let error = error(algorithm, rest, key);

@@ -64,7 +64,9 @@ pub struct OAuthAuthenticator {
     /// Header fields of the request. With `Authorization`, client ID and secret are not sent in
     /// the body.
     pub(super) refresh_request_headers: Option<JsonTemplate<scope::ConfigOnly>>,
-    /// Sends the fields in the query of the URL, with an empty body. Default: false.
+    /// Sends the fields in the query of the URL, with an empty body. With `use_profile_assertion` the
+    /// fields of a client and a refresh token are in the query, and the assertion stays in the body.
+    /// Default: false.
     #[serde(default)]
     pub(super) send_refresh_request_as_query_params: bool,
     /// Statuses of answers that mean that the refresh token is not valid. Default: `[400]`.
@@ -81,7 +83,7 @@ pub struct OAuthAuthenticator {
     /// Signs the assertion that is sent with `use_profile_assertion`.
     profile_assertion: Option<ProfileAssertion>,
     /// Asks by an assertion in the place of a client and a refresh token: RFC 7523 section 2.1.
-    /// The request has the fields `grant_type` and `assertion` then, and no other. Default: false.
+    /// The body has the fields `grant_type` and `assertion` then, and no other. Default: false.
     #[serde(default)]
     use_profile_assertion: Option<bool>,
 }

@@ -20,9 +20,12 @@ const LIFETIME: Micros = 3_600_000_000;
 pub(super) struct Refresh {
     pub(super) endpoint: String,
     refresh_token_name: String,
+    /// Fields of the form in the body.
     pub(super) form: Map<String, Value>,
+    /// Parameters of the URL.
+    pub(super) query: Map<String, Value>,
     pub(super) headers: Map<String, Value>,
-    /// Credentials that are in the form.
+    /// Credentials that are in either.
     secrets: Vec<String>,
     /// All that an assertion depends on but the time; it is signed when it is sent.
     asserted: Option<String>,
@@ -44,18 +47,30 @@ impl Refresh {
             return Err(ComponentError::system("`token_refresh_endpoint` is empty").or_at(at));
         }
         let updater = oauth.refresh_token_updater.as_ref();
+        let in_query = oauth.send_refresh_request_as_query_params;
+        let mut refresh = Self {
+            endpoint,
+            refresh_token_name: "refresh_token".to_owned(),
+            form: Map::new(),
+            query: Map::new(),
+            headers: fields(oauth.refresh_request_headers.as_ref(), config)?,
+            secrets: Vec::new(),
+            asserted: None,
+        };
+        let mut sent = Map::new();
+        let grant_type_name = text(&oauth.grant_type_name, "grant_type")?;
         if let Some(jwt) = oauth.assertion().filter(|_| updater.is_none()) {
-            let name = text(&oauth.grant_type_name, "grant_type")?;
-            return Ok(Some(Self {
-                endpoint,
-                refresh_token_name: "refresh_token".to_owned(),
-                form: Map::from_iter([(name, JWT_BEARER.into())]),
-                headers: fields(oauth.refresh_request_headers.as_ref(), config)?,
-                secrets: Vec::new(),
-                asserted: Some(jwt.identity(config)?),
-            }));
+            sent.insert(grant_type_name, JWT_BEARER.into());
+            refresh.asserted = Some(jwt.identity(config)?);
+            refresh.form = sent.clone();
+            // As in the reference, parameters of the URL come beside the form of an assertion.
+            if !in_query {
+                return Ok(Some(refresh));
+            }
+        } else {
+            let grant_type = text(&oauth.grant_type, "refresh_token")?;
+            sent.insert(grant_type_name, grant_type.into());
         }
-        let grant_type = text(&oauth.grant_type, "refresh_token")?;
         let in_credentials = |name: &str| {
             let path = ["credentials".to_owned(), name.to_owned()];
             updater
@@ -86,48 +101,41 @@ impl Refresh {
                 },
             ),
         };
-        let headers = fields(oauth.refresh_request_headers.as_ref(), config)?;
-        let secrets = [
+        refresh.secrets = vec![
             refresh_token.clone().unwrap_or_default(),
             client_secret.clone(),
-        ]
-        .to_vec();
-        let mut form = Map::new();
-        form.insert(
-            text(&oauth.grant_type_name, "grant_type")?,
-            grant_type.into(),
-        );
-        if !headers.contains_key("Authorization") {
+        ];
+        if !refresh.headers.contains_key("Authorization") {
             if client_id.is_empty() && updater.is_none() {
                 return Err(ComponentError::system("`client_id` is empty").or_at(at));
             }
-            form.insert(text(&oauth.client_id_name, "client_id")?, client_id.into());
+            sent.insert(text(&oauth.client_id_name, "client_id")?, client_id.into());
             let name = text(&oauth.client_secret_name, "client_secret")?;
-            form.insert(name, client_secret.into());
+            sent.insert(name, client_secret.into());
         }
-        form.insert(refresh_token_name.clone(), refresh_token.into());
+        sent.insert(refresh_token_name.clone(), refresh_token.into());
         if !oauth.scopes.is_empty() {
-            form.insert("scopes".to_owned(), oauth.scopes.clone().into());
+            sent.insert("scopes".to_owned(), oauth.scopes.clone().into());
         }
         for (name, value) in fields(oauth.refresh_request_body.as_ref(), config)? {
-            form.entry(name).or_insert(value);
+            sent.entry(name).or_insert(value);
         }
-        Ok(Some(Self {
-            endpoint,
-            refresh_token_name,
-            form,
-            headers,
-            secrets,
-            asserted: None,
-        }))
+        refresh.refresh_token_name = refresh_token_name;
+        if in_query {
+            refresh.query = sent;
+        } else {
+            refresh.form = sent;
+        }
+        Ok(Some(refresh))
     }
 
     /// Equal for authenticators that would get the same token.
     pub(super) fn key(&self) -> String {
         let form = Value::Object(self.form.clone());
+        let query = Value::Object(self.query.clone());
         let headers = Value::Object(self.headers.clone());
         let asserted = self.asserted.as_deref().unwrap_or_default();
-        format!("{}\n{form}\n{headers}\n{asserted}", self.endpoint)
+        format!("{}\n{query}\n{form}\n{headers}\n{asserted}", self.endpoint)
     }
 
     /// Gets another token, keeps it in `token`, and tells the session what the config should keep.
@@ -139,8 +147,12 @@ impl Refresh {
     ) -> Result<String, ComponentError> {
         let config = session.config();
         if let Some(rotated) = &token.refresh_token {
-            self.form
-                .insert(self.refresh_token_name.clone(), rotated.clone().into());
+            let sent = if oauth.send_refresh_request_as_query_params {
+                &mut self.query
+            } else {
+                &mut self.form
+            };
+            sent.insert(self.refresh_token_name.clone(), rotated.clone().into());
             self.secrets.push(rotated.clone());
         }
         if let Some(jwt) = oauth.assertion().filter(|_| self.asserted.is_some()) {
@@ -296,6 +308,45 @@ send_refresh_request_as_query_params: true
             "{access_token_value: ONLY, client_id: a, client_secret: b, refresh_token: c}",
         );
         assert_eq!(token(&alone, &session).unwrap(), "Bearer ONLY");
+    }
+
+    #[test]
+    fn an_assertion_stays_in_the_body_beside_parameters_of_the_url() {
+        let yaml = |client: &str| {
+            format!(
+                "
+token_refresh_endpoint: https://auth.example.com/token
+use_profile_assertion: true
+send_refresh_request_as_query_params: true
+refresh_request_body: {{more: sent}}
+{client}
+profile_assertion:
+  type: JwtAuthenticator
+  algorithm: HS256
+  secret_key: key
+  jwt_payload: {{iss: me}}
+"
+            )
+        };
+        let oauth: OAuthAuthenticator = from_yaml(&yaml("client_id: a\nclient_secret: b"));
+        let session = TestSession::new(config(), vec![(200, json!({"access_token": "T"}))]);
+        assert_eq!(token(&oauth, &session).unwrap(), "Bearer T");
+        let sent = session.sent.lock().unwrap();
+        let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
+        let query = format!("{grant}&client_id=a&client_secret=b&more=sent");
+        assert_eq!(
+            sent[0].url,
+            format!("https://auth.example.com/token?{query}")
+        );
+        let body = std::str::from_utf8(&sent[0].body).unwrap();
+        assert!(
+            body.starts_with(&format!("{grant}&assertion=eyJ")),
+            "{body}"
+        );
+        let oauth: OAuthAuthenticator = from_yaml(&yaml(""));
+        let session = TestSession::new(config(), Vec::new());
+        let error = token(&oauth, &session).unwrap_err();
+        assert!(error.message.contains("`client_id` is empty"), "{error}");
     }
 
     #[test]

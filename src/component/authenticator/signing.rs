@@ -139,12 +139,22 @@ fn rsa(
     Ok(signed)
 }
 
+/// The object identifier of Ed448, 1.3.101.113, as it stands in a key.
+const ED448: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x71];
+
 fn edwards(key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, String> {
     let PrivateKey::Pkcs8(der) = key else {
         return Err("expected a private key of Ed25519".to_owned());
     };
-    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
-        .map_err(|_| "expected a private key of Ed25519")?;
+    // No released library signs with the other curve of RFC 8410 section 3.
+    let is_ed448 = || der.windows(ED448.len()).take(16).any(|at| at == ED448);
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| {
+        if is_ed448() {
+            "found a private key of Ed448, which this program cannot sign with: expected one of Ed25519"
+        } else {
+            "expected a private key of Ed25519"
+        }
+    })?;
     Ok(pair.sign(message).as_ref().to_vec())
 }
 

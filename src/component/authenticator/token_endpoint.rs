@@ -23,7 +23,7 @@ impl Refresh {
         was_refused: bool,
         session: &dyn Session,
     ) -> Result<Value, ComponentError> {
-        let request = self.filled(oauth)?;
+        let request = self.filled()?;
         let response = self.send(&request, session)?;
         let answer = json(&response);
         if response.status < 400 {
@@ -53,7 +53,7 @@ impl Refresh {
         })
     }
 
-    fn filled(&self, oauth: &OAuthAuthenticator) -> Result<Request, ComponentError> {
+    fn filled(&self) -> Result<Request, ComponentError> {
         let mut request = Request {
             method: "POST".to_owned(),
             url: String::new(),
@@ -65,16 +65,11 @@ impl Refresh {
             let value = Literal::from_json(value).to_python_str();
             request.headers.set(name, value);
         }
-        let in_query = oauth.send_refresh_request_as_query_params;
-        let params = if in_query {
-            url::flatten(&self.form)
-        } else {
-            Vec::new()
-        };
+        let params = url::flatten(&self.query);
         request.url = url::prepare(&self.endpoint, params).map_err(|error| {
             ComponentError::config(format!("cannot ask `token_refresh_endpoint`: {error}"))
         })?;
-        if !in_query {
+        if !self.form.is_empty() {
             send_form(&self.form, &mut request.headers, &mut request.body);
         }
         Ok(request)

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::link::PageHeaders;
-use super::page_size::page_size;
-use super::{PageInfo, PaginationStrategy};
+use super::page_size::{check_reduction, page_size};
+use super::{PageInfo, PaginationStrategy, unreducible};
 use crate::component::ComponentError;
-use crate::template::{Condition, Config, Gap, Template, json, lazy, scope, slice};
+use crate::template::{Condition, Config, Gap, Number, Template, json, lazy, scope, slice};
 
 /// Finds the token of the next page in the last response, with a template.
 ///
@@ -96,6 +96,23 @@ impl PaginationStrategy for CursorPagination {
     fn page_size(&self, config: &Config) -> Result<Option<i64>, ComponentError> {
         let scope = scope::ConfigOnly::new(config.clone());
         page_size(self.page_size.as_ref(), &scope)
+    }
+
+    fn check_reduction(&self, least: i64) -> Result<(), ComponentError> {
+        check_reduction(self.page_size.as_ref(), least)?;
+        let number = Number {
+            name: "last_page_size",
+            most: "page_size",
+            least,
+        };
+        let stop = self.stop_condition.as_ref();
+        match stop.filter(|stop| stop.holds_below(number)) {
+            Some(stop) => Err(unreducible(
+                "does not go with this `stop_condition`: it takes a page that was made smaller for the last one. Compare `last_page_size` with `page_size`, which is what was asked for, as in `{{ last_page_size < page_size }}`, or with 0",
+            )
+            .or_at(stop.at())),
+            None => Ok(()),
+        }
     }
 
     fn needs_records(&self) -> bool {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{PageInfo, Pages, Strategy};
+use super::{PageInfo, Pages, Strategy, unreducible};
 use crate::component::ComponentError;
 use crate::component::error_handler::is_truthy;
 use crate::component::requester::{RequestOption, RequestParts, RequestPath};
@@ -111,16 +111,16 @@ impl Pages for DefaultPaginator {
         }
     }
 
-    fn fixed_size(&self) -> Option<&'static str> {
+    fn check_reduction(&self, least: i64) -> Result<(), ComponentError> {
         if self.page_size_option.is_none() {
-            return Some("a `page_size_option` in the paginator");
+            return Err(unreducible("needs a `page_size_option` in the paginator"));
         }
         if matches!(self.page_token_option, Some(TokenOption::RequestPath(_))) {
-            return Some("a page token that is not the path, which holds a page size already");
+            return Err(unreducible(
+                "needs a page token that is not the path, which holds a page size already",
+            ));
         }
-        // Pages are counted in pages: a smaller one would move all that follow.
-        matches!(self.pagination_strategy, Strategy::PageIncrement(_))
-            .then_some("`OffsetIncrement` or `CursorPagination`")
+        self.pagination_strategy.get().check_reduction(least)
     }
 
     fn needs_records(&self) -> bool {

@@ -17,6 +17,7 @@ pub use no_pagination::NoPagination;
 pub use offset_increment::OffsetIncrement;
 pub use page_increment::PageIncrement;
 
+use std::fmt;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -81,6 +82,12 @@ pub trait PaginationStrategy: Send + Sync {
     /// # Errors
     /// When the template for it gives no whole number.
     fn page_size(&self, config: &Config) -> Result<Option<i64>, ComponentError>;
+
+    /// Checks that pages can be asked for again with another size, down to `least` records.
+    ///
+    /// # Errors
+    /// When they cannot.
+    fn check_reduction(&self, least: i64) -> Result<(), ComponentError>;
 
     /// Whether the next token can only be known after the page's records were selected. Where not,
     /// the next page can be asked for before they are.
@@ -167,9 +174,12 @@ pub trait Pages: Send + Sync {
         Ok(())
     }
 
-    /// Why pages cannot be asked for again with another size; none where they can.
-    fn fixed_size(&self) -> Option<&'static str> {
-        Some("a `DefaultPaginator`")
+    /// Checks that pages can be asked for again with another size, down to `least` records.
+    ///
+    /// # Errors
+    /// When they cannot.
+    fn check_reduction(&self, _least: i64) -> Result<(), ComponentError> {
+        Err(unreducible("needs a `DefaultPaginator`"))
     }
 
     /// Whether [`next_token`](Self::next_token) reads the selected records or their number.
@@ -186,6 +196,10 @@ pub trait Pages: Send + Sync {
         slice: &Arc<StreamSlice>,
         config: &Config,
     ) -> Result<(), ComponentError>;
+}
+
+fn unreducible(why: impl fmt::Display) -> ComponentError {
+    ComponentError::config(format!("`page_size_reduction` {why}"))
 }
 
 /// Whether and how a stream is read in pages.

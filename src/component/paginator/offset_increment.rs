@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::page_increment::{ends, not_a_number};
-use super::page_size::page_size;
+use super::page_size::{check_reduction, page_size};
 use super::{PageInfo, PaginationStrategy};
 use crate::component::ComponentError;
 use crate::template::{Config, Template, json, scope};
@@ -64,6 +64,10 @@ impl PaginationStrategy for OffsetIncrement {
         let nothing = json(&Value::Null);
         let scope = scope::Page::new(config.clone(), nothing.clone(), nothing);
         page_size(Some(template), &scope)
+    }
+
+    fn check_reduction(&self, least: i64) -> Result<(), ComponentError> {
+        check_reduction(self.page_size.as_ref(), least)
     }
 
     fn needs_records(&self) -> bool {

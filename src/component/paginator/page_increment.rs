@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::page_size::page_size;
-use super::{PageInfo, PaginationStrategy};
+use super::{PageInfo, PaginationStrategy, unreducible};
 use crate::component::ComponentError;
 use crate::template::{Config, Template, scope};
 
@@ -50,6 +50,11 @@ impl PaginationStrategy for PageIncrement {
     fn page_size(&self, config: &Config) -> Result<Option<i64>, ComponentError> {
         let scope = scope::ConfigOnly::new(config.clone());
         page_size(self.page_size.as_ref(), &scope)
+    }
+
+    fn check_reduction(&self, _least: i64) -> Result<(), ComponentError> {
+        // Pages are counted in pages: a smaller one would move all that follow.
+        Err(unreducible("needs `OffsetIncrement` or `CursorPagination`"))
     }
 
     fn needs_records(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The page size of a strategy: a whole number, or a template for one.
 
+use super::unreducible;
 use crate::component::ComponentError;
 use crate::template::{Literal, Scope, Template};
 
@@ -18,5 +19,27 @@ pub(super) fn page_size<S: Scope>(
             other.to_python_str()
         ))
         .or_at(template.at())),
+    }
+}
+
+/// Checks that a page size that stands in the manifest as a number is more than the smallest one.
+///
+/// As airbyte-cdk 7.39.1, `_validate_page_size_is_reducible` of `model_to_component_factory.py`; a
+/// template is only known later.
+pub(super) fn check_reduction<S: Scope>(
+    template: Option<&Template<S>>,
+    least: i64,
+) -> Result<(), ComponentError> {
+    let Some(template) = template else {
+        return Err(unreducible(
+            "needs a `page_size` in the pagination strategy",
+        ));
+    };
+    match template.source().trim().parse::<i64>() {
+        Ok(size) if size <= least => Err(unreducible(format!(
+            "has nothing to reduce: `page_size` is {size}, `minimum_page_size` {least}"
+        ))
+        .or_at(template.at())),
+        Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::body::set_body;
-use super::input::{Evaluated, Fields};
+use super::input::Fields;
 use super::method::{HttpMethod, positive};
 use super::parameters::Parameters;
 use super::query_properties::{PropertiesFromEndpoint, PropertiesParameter, QueryProperties};
-use super::{BodyData, RequestBody, RequestParts};
+use super::{RequestBody, RequestParts};
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session};
 use crate::component::error_handler::{ErrorHandler, Handler, default_handler};
@@ -20,7 +20,7 @@ use crate::component::placed::Placed;
 use crate::http::{Headers, Request, Timeouts, url};
 use crate::manifest::Place;
 use crate::message::StreamSlice;
-use crate::template::{self, JsonTemplate, Literal, PyType, Template, scope};
+use crate::template::{self, JsonTemplate, Literal, Template, scope};
 
 /// Sends HTTP requests.
 ///
@@ -44,20 +44,21 @@ pub struct HttpRequester {
     /// What to do with errors. Default: try again what may get better, see `DefaultErrorHandler`.
     error_handler: Option<Handler>,
     /// Query parameters: a mapping, or a template for one. A list gives a parameter for each item.
-    request_parameters: Option<Parameters>,
+    pub(super) request_parameters: Option<Parameters>,
     /// Header fields: a mapping, or a template for one.
-    request_headers: Option<Fields<scope::Slice>>,
+    pub(super) request_headers: Option<Fields<scope::Slice>>,
     /// Body: text is sent as it is, a mapping as an URL-encoded form. Deprecated: use
     /// `request_body`.
-    request_body_data: Option<Fields<scope::Slice>>,
+    pub(super) request_body_data: Option<Fields<scope::Slice>>,
     /// Body: a JSON object. Deprecated: use `request_body`.
-    request_body_json: Option<JsonTemplate<scope::Slice>>,
+    pub(super) request_body_json: Option<JsonTemplate<scope::Slice>>,
     /// Body: text, a form, a JSON object, or a GraphQL query.
-    request_body: Option<RequestBody>,
-    /// Answers a request that was sent before from memory. Default: false. Parent streams are read
-    /// once for all their children anyway.
-    #[serde(default)]
-    use_cache: bool,
+    pub(super) request_body: Option<RequestBody>,
+    /// Whether what one read of the stream has asked for may answer another, as far as it needs the
+    /// same. Default: true; false suits an API whose answers must not be used twice. A parent stream is
+    /// read once for all its children anyway; only one that also goes on from a state of its own is
+    /// read twice.
+    use_cache: Option<bool>,
     /// Longest time in seconds for making a connection. Unset, the program's own.
     #[serde(default, deserialize_with = "positive")]
     connect_timeout_in_seconds: Option<f64>,
@@ -173,10 +174,10 @@ impl HttpRequester {
         Some(properties)
     }
 
-    /// Whether a repeated request may be answered from memory.
+    /// Whether its answers may serve another read of the same stream.
     #[must_use]
-    pub fn use_cache(&self) -> bool {
-        self.use_cache
+    pub fn may_share(&self) -> bool {
+        self.use_cache != Some(false)
     }
 
     /// The manifest's time-outs.
@@ -186,65 +187,6 @@ impl HttpRequester {
             connect: self.connect_timeout_in_seconds.map(span),
             read: self.read_timeout_in_seconds.map(span),
         }
-    }
-
-    fn own_parts(
-        &self,
-        scope: &scope::Slice,
-        slice: &StreamSlice,
-    ) -> Result<RequestParts, ComponentError> {
-        const LISTS: [PyType; 2] = [PyType::Str, PyType::List];
-        let mut parts = RequestParts::default();
-        if let Some(parameters) = &self.request_parameters
-            && let Evaluated::Mapping(params) = parameters.eval(scope, slice, &LISTS)?
-        {
-            parts.params = params;
-        }
-        if let Some(fields) = &self.request_headers {
-            parts.headers = match fields.eval(scope, &[])? {
-                Evaluated::Mapping(headers) => headers,
-                Evaluated::Other => Map::new(),
-                Evaluated::Text(text) => {
-                    return Err(ComponentError::system(format!(
-                        "expected a mapping in `request_headers`, found `{text}`"
-                    )));
-                }
-            };
-        }
-        let data = match &self.request_body {
-            Some(RequestBody::RequestBodyPlainText(body)) => {
-                Some(Fields::eval_text(&body.value, scope)?)
-            }
-            Some(RequestBody::RequestBodyUrlEncodedForm(body)) => {
-                Some(body.value.eval(scope, &LISTS)?)
-            }
-            _ => match &self.request_body_data {
-                Some(fields) => Some(fields.eval(scope, &LISTS)?),
-                None => None,
-            },
-        };
-        parts.body_data = match data {
-            Some(Evaluated::Mapping(form)) => Some(BodyData::Form(form)),
-            Some(Evaluated::Text(text)) => Some(BodyData::Text(text)),
-            Some(Evaluated::Other) | None => None,
-        };
-        let object = match &self.request_body {
-            Some(RequestBody::RequestBodyJsonObject(body)) => Some(&body.value),
-            Some(RequestBody::RequestBodyGraphQL(body)) => Some(&body.value),
-            _ => self.request_body_json.as_ref(),
-        };
-        if let Some(object) = object {
-            parts.body_json = match object.eval(scope)? {
-                Value::Object(object) => object,
-                Value::String(text) => {
-                    return Err(ComponentError::system(format!(
-                        "expected an object as the JSON body, found `{text}`"
-                    )));
-                }
-                _ => Map::new(),
-            };
-        }
-        Ok(parts)
     }
 
     /// The URL without the path.
@@ -329,37 +271,11 @@ fn join(mut base: String, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{request, request_with};
     use super::*;
     use crate::component::authenticator::testing::TestSession;
     use crate::component::error_handler::Action;
     use crate::component::testing::from_yaml;
-
-    fn request_with(
-        yaml: &str,
-        token: Option<Value>,
-        extra: RequestParts,
-    ) -> Result<Request, String> {
-        let requester: HttpRequester = from_yaml(yaml);
-        let session =
-            TestSession::new(json!({"host": "api.example.com", "key": "k&1"}), Vec::new());
-        let mut slice = StreamSlice::default();
-        slice.partition.insert("id".to_owned(), json!(7));
-        requester
-            .request(&Arc::new(slice), token.as_ref(), extra, &session)
-            .map_err(|error| error.message)
-    }
-
-    fn request(yaml: &str) -> Request {
-        request_with(yaml, None, RequestParts::default()).unwrap()
-    }
-
-    fn body(yaml: &str) -> (Option<String>, String) {
-        let request = request(&format!(
-            "url: https://a.example\nhttp_method: POST\n{yaml}"
-        ));
-        let content_type = request.headers.get("Content-Type").map(str::to_owned);
-        (content_type, String::from_utf8(request.body).unwrap())
-    }
 
     #[test]
     fn the_url_is_base_and_path_or_whole() {
@@ -402,37 +318,6 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_evaluated_and_encoded() {
-        let yaml = "
-            url: https://a.example/items?fixed=1
-            request_parameters:
-              key: \"{{ config['key'] }}\"
-              'n-{{ config.host }}': '007'
-              gone: \"{{ config['missing'] }}\"
-              list: \"{{ ['a', 'b'] }}\"
-              fixed: '1'
-              page: \"{{ next_page_token['next_page_token'] }}\"
-        ";
-        assert_eq!(
-            request_with(yaml, Some(json!("t")), RequestParts::default())
-                .unwrap()
-                .url,
-            "https://a.example/items?fixed=1&key=k%261&n-api.example.com=007&list=a&list=b&page=t"
-        );
-    }
-
-    #[test]
-    fn keys_and_values_know_their_parameters() {
-        let yaml = "
-            type: HttpRequester
-            $parameters: {k: v}
-            url: https://a.example
-            request_parameters: {\"p-{{ parameters['k'] }}\": \"{{ parameters['k'] }}\"}
-        ";
-        assert_eq!(request(yaml).url, "https://a.example/?p-v=v");
-    }
-
-    #[test]
     fn shares_must_not_collide() {
         let mut extra = RequestParts::default();
         extra.params.insert("limit".to_owned(), json!(5));
@@ -441,67 +326,6 @@ mod tests {
             request_with(yaml, None, extra).unwrap_err(),
             "the request parameter `limit` is set twice"
         );
-    }
-
-    #[test]
-    fn headers_are_python_texts() {
-        let request = request(
-            "{url: 'https://a.example', request_headers: {X-A: '1.0', X-B: 'true', X-C: 'True'}}",
-        );
-        let headers: Vec<_> = request.headers.iter().collect();
-        assert_eq!(headers, [("X-A", "1.0"), ("X-B", "true"), ("X-C", "True")]);
-        let text = "{url: 'https://a.example', request_headers: 'x'}";
-        assert!(request_with(text, None, RequestParts::default()).is_err());
-    }
-
-    #[test]
-    fn each_kind_of_body_is_sent_its_way() {
-        let json = Some("application/json".to_owned());
-        let form = Some("application/x-www-form-urlencoded".to_owned());
-        assert_eq!(
-            body("request_body_json: {a: '{{ config.host }}', n: {m: 1, gone: null}}"),
-            (
-                json.clone(),
-                r#"{"a": "api.example.com", "n": {"m": 1}}"#.to_owned()
-            )
-        );
-        assert_eq!(
-            body("request_body_data: {a: '{{ config.key }}'}"),
-            (form.clone(), "a=k%261".to_owned())
-        );
-        assert_eq!(
-            body("request_body_data: 'a {{ config.host }}'").1,
-            "a api.example.com"
-        );
-        assert_eq!(
-            body("request_body: {type: RequestBodyPlainText, value: 'x {{ config.host }}'}"),
-            (None, "x api.example.com".to_owned())
-        );
-        assert_eq!(
-            body("request_body: {type: RequestBodyUrlEncodedForm, value: {a: b}}"),
-            (form, "a=b".to_owned())
-        );
-        assert_eq!(
-            body("request_body: {type: RequestBodyJsonObject, value: {a: [1, {b: '2'}]}}"),
-            (json.clone(), r#"{"a": [1, {"b": 2}]}"#.to_owned())
-        );
-        assert_eq!(
-            body(
-                "request_body: {type: RequestBodyGraphQL, value: {query: 'query { a }', variables: {n: 1}}}"
-            ),
-            (
-                json,
-                r#"{"query": "query { a }", "variables": {"n": 1}}"#.to_owned()
-            )
-        );
-    }
-
-    #[test]
-    fn two_bodies_are_refused() {
-        let yaml =
-            "{url: 'https://a.example', request_body_json: {a: b}, request_body_data: {a: b}}";
-        let error = request_with(yaml, None, RequestParts::default()).unwrap_err();
-        assert!(error.contains("not both"), "{error}");
     }
 
     #[test]

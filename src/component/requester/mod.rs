@@ -8,6 +8,7 @@ mod fetch;
 mod http_requester;
 mod input;
 mod method;
+mod own_parts;
 mod parameters;
 mod parts;
 mod query_properties;
@@ -49,5 +50,39 @@ impl Requester {
         match self {
             Self::HttpRequester(requester) => requester,
         }
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    //! Requests out of YAML.
+
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::{HttpRequester, RequestParts};
+    use crate::component::authenticator::testing::TestSession;
+    use crate::component::testing::from_yaml;
+    use crate::http::Request;
+    use crate::message::StreamSlice;
+
+    pub(super) fn request_with(
+        yaml: &str,
+        token: Option<Value>,
+        extra: RequestParts,
+    ) -> Result<Request, String> {
+        let requester: HttpRequester = from_yaml(yaml);
+        let session =
+            TestSession::new(json!({"host": "api.example.com", "key": "k&1"}), Vec::new());
+        let mut slice = StreamSlice::default();
+        slice.partition.insert("id".to_owned(), json!(7));
+        requester
+            .request(&Arc::new(slice), token.as_ref(), extra, &session)
+            .map_err(|error| error.message)
+    }
+
+    pub(super) fn request(yaml: &str) -> Request {
+        request_with(yaml, None, RequestParts::default()).unwrap()
     }
 }

@@ -101,28 +101,24 @@ impl SimpleRetriever {
     }
 
     fn check_reduction(&self) -> Result<(), ComponentError> {
-        if self.page_size_reduction.is_none() {
+        let Some(reduction) = &self.page_size_reduction else {
             if self.uses(Action::ReducePageSize) {
                 return Err(ComponentError::config(
                     "the action `REDUCE_PAGE_SIZE` needs a `page_size_reduction` in the retriever",
                 ));
             }
             return Ok(());
-        }
+        };
         if self.has_properties() {
             return Err(ComponentError::config(
                 "`page_size_reduction` does not go with query properties: the records of the chunks before would come again",
             ));
         }
-        let paginator = self.paginator.as_ref().map(Paginator::get);
-        let missing = paginator.map_or(Some("a `DefaultPaginator`"), |paginator| {
-            paginator.fixed_size()
-        });
-        match missing {
-            Some(missing) => Err(ComponentError::config(format!(
-                "`page_size_reduction` needs {missing}"
-            ))),
-            None => Ok(()),
+        match &self.paginator {
+            Some(paginator) => (paginator.get()).check_reduction(reduction.minimum_page_size()),
+            None => Err(ComponentError::config(
+                "`page_size_reduction` needs a `DefaultPaginator`",
+            )),
         }
     }
 
@@ -217,6 +213,50 @@ partition_router: {{type: SubstreamPartitionRouter, parent_stream_configs: [
             ),
         ] {
             let error = checked(&lazy(more), Some(cursor)).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn pages_are_only_made_smaller_where_none_is_taken_for_the_last_one() {
+        let reduced = |strategy: &str| {
+            let yaml = format!(
+                "{}
+page_size_reduction: {{type: PageSizeReduction, minimum_page_size: 10}}
+paginator:
+  type: DefaultPaginator
+  page_size_option: {{type: RequestOption, inject_into: header, field_name: size}}
+  pagination_strategy: {{{strategy}}}",
+                requester("REDUCE_PAGE_SIZE")
+            );
+            checked(&yaml, None)
+        };
+        let by_cursor = |more: &str| {
+            reduced(&format!(
+                "type: CursorPagination, cursor_value: '{{{{ response.next }}}}', {more}"
+            ))
+        };
+        assert_eq!(by_cursor("page_size: 11"), Ok(()));
+        assert_eq!(by_cursor("page_size: '{{ 10 }}'"), Ok(()));
+        assert_eq!(reduced("type: OffsetIncrement, page_size: 11"), Ok(()));
+        let stop = "page_size: 50, stop_condition: '{{ last_page_size < page_size }}'";
+        assert_eq!(by_cursor(stop), Ok(()));
+        for (checked, told) in [
+            (by_cursor("page_size: '10'"), "nothing to reduce"),
+            (
+                reduced("type: OffsetIncrement, page_size: 5"),
+                "nothing to reduce",
+            ),
+            (
+                reduced("type: PageIncrement, page_size: 50"),
+                "`OffsetIncrement`",
+            ),
+            (
+                by_cursor("page_size: 50, stop_condition: '{{ last_page_size < 50 }}'"),
+                "`stop_condition`",
+            ),
+        ] {
+            let error = checked.unwrap_err();
             assert!(error.contains(told), "{error}");
         }
     }

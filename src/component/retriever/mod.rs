@@ -5,6 +5,8 @@
 
 mod async_retriever;
 mod checks;
+mod job_context;
+mod job_status;
 mod page_size_reduction;
 mod pagination_reset;
 mod read_all;
@@ -14,9 +16,9 @@ mod simple_retriever;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use async_retriever::{
-    AsyncJobStatusMap, AsyncRetriever, JobStatus, job_context, slice_of_job,
-};
+pub use async_retriever::AsyncRetriever;
+pub use job_context::{JobAnswer, slice_of_job};
+pub use job_status::{AsyncJobStatusMap, JobStatus};
 pub use page_size_reduction::{PageSize, PageSizeReduction};
 pub use pagination_reset::PaginationReset;
 pub use request_window_splitting::RequestWindowSplitting;

@@ -11,7 +11,9 @@ use crate::component::ComponentError;
 /// Asks for a page again with fewer records when the action is `REDUCE_PAGE_SIZE`.
 ///
 /// Only with a `DefaultPaginator` that has a `page_size_option`, and `OffsetIncrement` or
-/// `CursorPagination`. As airbyte-cdk 7.39.1, `page_size_reducer.py`.
+/// `CursorPagination`, whose `page_size` is more than `minimum_page_size`. A `stop_condition` that
+/// compares `last_page_size` with a number of its own would take a smaller page for the last one:
+/// `{{ last_page_size < page_size }}` follows the size that was asked for. As airbyte-cdk 7.39.1, `page_size_reducer.py`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct PageSizeReduction {
     /// What the page size is divided by each time; more than 1. Default: 2.
@@ -107,6 +109,11 @@ pub struct PageSize {
 }
 
 impl PageSizeReduction {
+    /// Smallest page size that is asked for.
+    pub(super) fn minimum_page_size(&self) -> i64 {
+        self.minimum_page_size
+    }
+
     /// Makes pages smaller, and says how long to wait before the page is asked for again.
     /// `configured` is the strategy's page size, `rejection` what the error handler says.
     ///

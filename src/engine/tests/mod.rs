@@ -9,6 +9,7 @@ mod parents;
 mod parts;
 mod random;
 mod resume;
+mod twins;
 mod windows;
 
 use std::sync::atomic::AtomicBool;

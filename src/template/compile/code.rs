@@ -103,6 +103,39 @@ pub(crate) enum ExprKind {
     Dict(Vec<(Expr, Expr)>),
 }
 
+impl Expr {
+    /// Whether the name is read in it, or within it.
+    pub(crate) fn mentions(&self, name: &str) -> bool {
+        let args = |args: &[Arg]| args.iter().any(|arg| arg.value().mentions(name));
+        match &self.kind {
+            ExprKind::Const(_) => false,
+            ExprKind::Var(var) => **var == *name,
+            ExprKind::Attr(of, _) | ExprKind::Not(of) | ExprKind::Neg(of) => of.mentions(name),
+            ExprKind::Item(one, other)
+            | ExprKind::And(one, other)
+            | ExprKind::Or(one, other)
+            | ExprKind::Binary(_, one, other) => one.mentions(name) || other.mentions(name),
+            ExprKind::Slice(parts) => parts.iter().any(|it| it.mentions(name)),
+            ExprKind::Call(call) => call.callee.mentions(name) || args(&call.args),
+            ExprKind::Filter(filter, of) => of.mentions(name) || args(&filter.args),
+            ExprKind::Test(test) => test.subject.mentions(name) || args(&test.args),
+            ExprKind::Compare(first, rest) => {
+                first.mentions(name) || rest.iter().any(|(_, it)| it.mentions(name))
+            }
+            ExprKind::If(parts, otherwise) => {
+                parts.iter().any(|it| it.mentions(name))
+                    || otherwise.as_ref().is_some_and(|it| it.mentions(name))
+            }
+            ExprKind::Concat(list) | ExprKind::List(list) | ExprKind::Tuple(list) => {
+                list.iter().any(|it| it.mentions(name))
+            }
+            ExprKind::Dict(pairs) => {
+                (pairs.iter()).any(|(key, value)| key.mentions(name) || value.mentions(name))
+            }
+        }
+    }
+}
+
 /// Arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {
@@ -142,6 +175,17 @@ pub(crate) enum Arg {
     Key(Arc<str>, Expr),
     Spread(Expr),
     SpreadKeys(Expr),
+}
+
+impl Arg {
+    fn value(&self) -> &Expr {
+        match self {
+            Self::Pos(value)
+            | Self::Key(_, value)
+            | Self::Spread(value)
+            | Self::SpreadKeys(value) => value,
+        }
+    }
 }
 
 /// `| name(args)`
