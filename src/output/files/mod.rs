@@ -36,7 +36,7 @@ const JOURNAL: &str = "_lowcode.sqlite";
 /// Bytes of records after which is committed, at the next point at which it may be.
 const BATCH: usize = 8 * 1024 * 1024;
 /// The time after which is committed likewise.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The form of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,7 +343,11 @@ impl Output for FilesOutput {
     }
 
     fn write(&mut self, message: &Message) -> io::Result<()> {
-        let result = self.take(message);
+        let result = if self.is_broken {
+            Err(Fault::own("nothing is written after an error".to_owned()))
+        } else {
+            self.take(message)
+        };
         self.guard(result)
     }
 
