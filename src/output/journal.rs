@@ -14,7 +14,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::Mode;
 use super::fault::{Fault, Result};
 use crate::message::{Step, StreamState};
 
@@ -76,12 +75,13 @@ impl Journal<'_> {
         states.collect()
     }
 
-    /// Keeps one step of `stream`, whose table is in `mode`; one without a table is read for others.
+    /// Keeps one step of `stream`, which is loaded in the way that `mode` says; one without a way is read
+    /// for others.
     pub(super) fn take(
         &self,
         stream: &str,
         step: &Step,
-        mode: Option<Mode>,
+        mode: Option<&str>,
         stamp: &str,
     ) -> Result<()> {
         let set = |unit: u64, change: &str| {
@@ -95,7 +95,6 @@ impl Journal<'_> {
         match step {
             Step::Begun { .. } => {
                 self.clear(stream)?;
-                let mode = mode.map(Mode::as_str);
                 self.run(
                     "INSERT INTO _lowcode_streams (stream, mode, begun, begun_at, is_over)
                      VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT (stream) DO UPDATE SET
@@ -275,7 +274,7 @@ impl Journal<'_> {
 
 /// What is kept of a stream, beside its units.
 pub(super) struct Head {
-    /// The mode in which it was loaded.
+    /// The way in which it was loaded.
     pub(super) mode: Option<String>,
     begun: String,
     ended: Option<String>,

@@ -117,10 +117,21 @@ pub(super) fn parquet(
     has_metadata: bool,
     to: impl Write + Send,
 ) -> io::Result<(u64, Vec<String>)> {
+    parquet_by(GROUP, from, stream, has_metadata, to)
+}
+
+/// The same with row groups of about `group` bytes.
+fn parquet_by(
+    group: usize,
+    from: impl Read,
+    stream: &CatalogStream,
+    has_metadata: bool,
+    to: impl Write + Send,
+) -> io::Result<(u64, Vec<String>)> {
     let mut batch = Batch::new(stream, has_metadata);
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_bytes(Some(GROUP))
+        .set_max_row_group_bytes(Some(group))
         .set_created_by(format!("lowcode {}", env!("CARGO_PKG_VERSION")))
         .build();
     let to = BufWriter::with_capacity(CHUNK, to);

@@ -226,7 +226,7 @@ impl FilesOutput {
     fn step(&mut self, key: &str, step: &Step) -> Result<bool> {
         let journal = Journal(&self.connection);
         let file = self.files.get_mut(key);
-        let mode = file.as_ref().map(|file| file.mode());
+        let way = file.as_ref().map(|file| file.way());
         let mut has_ended = false;
         match (step, file) {
             (Step::Read { unit, .. }, Some(file)) => file.settle(*unit),
@@ -237,7 +237,7 @@ impl FilesOutput {
             }
             _ => {}
         }
-        journal.take(key, step, mode, &self.loading.stamp())?;
+        journal.take(key, step, way.as_deref(), &self.loading.stamp())?;
         Ok(has_ended)
     }
 

@@ -49,7 +49,7 @@ pub(super) fn publish(folder: &Path, load: &Load, holes: &[(u64, u64)]) -> io::R
             fs::remove_file(&path).map_err(|error| at(&path, &error))?;
         }
     }
-    sync_folder(folder).map_err(|error| at(folder, &error))?;
+    sync_folder(folder)?;
     Ok(told)
 }
 
@@ -110,19 +110,16 @@ pub(super) fn next(folder: &Path, stem: &str, extension: &str) -> io::Result<Str
     Ok(name::numbered(stem, number, extension))
 }
 
-/// New names are there after a power failure.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
+/// Sees to it that new names are there after a power failure.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Windows opens no folder.
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    match synced {
         // Some file systems have no such thing.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        synced => synced,
+        synced => synced.map_err(|error| at(folder, &error)),
     }
-}
-
-/// Windows opens no folder.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -58,6 +58,15 @@ fn own(error: io::Error) -> Fault {
     Fault::Own(error)
 }
 
+/// What a file begins with, before any record.
+fn first(declared: &Declared) -> Vec<u8> {
+    let mut first = Vec::new();
+    if declared.format == FileFormat::Csv {
+        Csv::new(&declared.stream, declared.has_metadata).header(&mut first);
+    }
+    first
+}
+
 impl StreamFile {
     pub(super) fn new(declared: Declared) -> Self {
         let form = match declared.format {
@@ -90,6 +99,15 @@ impl StreamFile {
         self.declared.mode
     }
 
+    /// What the journal says of the way in which it is loaded.
+    pub(super) fn way(&self) -> String {
+        format!(
+            "{} {}",
+            self.mode().as_str(),
+            self.declared.format.extension()
+        )
+    }
+
     fn stream(&self) -> &str {
         &self.declared.stream.name
     }
@@ -101,7 +119,7 @@ impl StreamFile {
         connection: &Connection,
         head: &Head,
     ) -> Result<bool> {
-        if head.mode.as_deref() != Some(self.mode().as_str()) {
+        if head.mode.as_deref() != Some(&*self.way()) {
             return Ok(false);
         }
         if head.is_whole() {
@@ -125,10 +143,7 @@ impl StreamFile {
         if self.part.is_some() {
             return Ok(());
         }
-        let mut first = Vec::new();
-        if let Form::Csv(csv) = &self.form {
-            csv.header(&mut first);
-        }
+        let mut first = first(&self.declared);
         self.head = first.len() as u64;
         if let Some(length) = self.goes_on.take() {
             self.part = Some(Part::go_on(folder.join(&self.name), length).map_err(own)?);
@@ -148,7 +163,8 @@ impl StreamFile {
         let Some(mut load) = kept.get(self.stream())? else {
             return Ok(());
         };
-        if load.declared.mode == Mode::Append && load.length > self.head && load.is_there(folder) {
+        let has_records = load.length > first(&load.declared).len() as u64;
+        if load.declared.mode == Mode::Append && has_records && load.is_there(folder) {
             let (stem, format) = (&load.declared.stem, load.declared.format);
             let target = publish::next(folder, stem, format.extension()).map_err(own)?;
             load.target = Some(target);
@@ -221,10 +237,11 @@ impl StreamFile {
         if self.mode() == Mode::Replace {
             self.records = 0;
             self.goes_on = None;
-            self.part = None;
+            if self.part.take().is_some() || self.is_committed {
+                Kept(connection).remove(self.stream())?;
+            }
             if self.is_committed {
                 remove(&folder.join(&self.name)).map_err(own)?;
-                Kept(connection).remove(self.stream())?;
                 let name = self.name.clone();
                 self.rename(&name);
             }
@@ -306,6 +323,9 @@ impl StreamFile {
             declared: self.declared.clone(),
             target,
         };
+        if !self.is_committed {
+            publish::sync_folder(folder).map_err(own)?;
+        }
         Kept(connection).put(&load)?;
         let stream = &self.declared.stream.name;
         Journal(connection).keep_ranges(stream, number(load.length), &self.ranges)?;

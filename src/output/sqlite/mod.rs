@@ -189,7 +189,7 @@ impl SqliteOutput {
         let connection = &self.connection;
         let kept = Journal(connection);
         let table = self.tables.get_mut(key);
-        let mode = table.as_ref().map(|table| table.mode());
+        let mode = table.as_ref().map(|table| table.mode().as_str());
         match (step, table) {
             (Step::Read { unit, .. }, Some(table)) => table.settle(*unit),
             // A stream that was whole before the run comes to its end again.
