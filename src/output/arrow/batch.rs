@@ -18,7 +18,7 @@ use crate::output::names::ANY;
 use crate::output::row::{Cells, Row};
 
 /// Bytes of records in a batch, and records, about and at most.
-const BYTES: usize = 4 * 1024 * 1024;
+const BYTES: usize = 2 * 1024 * 1024;
 const ROWS: usize = 8192;
 
 /// The columns of one stream while they are filled.

@@ -20,6 +20,8 @@ use batch::Batch;
 
 /// Bytes of a row group, in the form in which it is written.
 const GROUP: usize = 16 * 1024 * 1024;
+/// Bytes of the dictionary of a column, which stays in memory until its group is written.
+const DICTIONARY: usize = 256 * 1024;
 
 /// Writes the records of one stream as an Arrow IPC stream. Other messages are not written.
 pub struct ArrowOutput<W: Write> {
@@ -132,6 +134,7 @@ fn parquet_by(
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_bytes(Some(group))
+        .set_dictionary_page_size_limit(DICTIONARY)
         .set_created_by(format!("lowcode {}", env!("CARGO_PKG_VERSION")))
         .build();
     let to = BufWriter::with_capacity(CHUNK, to);
