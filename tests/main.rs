@@ -22,3 +22,4 @@ mod sqlite;
 mod support;
 mod templates_golden;
 mod trouble;
+mod watching;
