@@ -12,11 +12,15 @@ use super::flags::{self, Format};
 use super::read::protocol;
 use super::stdout::{Flow, Watched};
 use crate::clock::{Clock, monotonic};
-use crate::output::{JsonlOutput, Loading, Mode, Output, SqliteOutput};
+use crate::output::{
+    ArrowOutput, CsvOutput, FileFormat, FilesOutput, JsonlOutput, Loading, Mode, Output,
+    SingerOutput, SqliteOutput,
+};
 use crate::template::uuid4;
 
 /// What can be written to, for those who named something else.
-const KNOWN: &str = "a destination is `-` (standard output), `FILE.sqlite` or `sqlite:FILE`";
+const KNOWN: &str = "a destination is `-` (standard output), `FILE.sqlite` or `sqlite:FILE` (a \
+    database), or `DIR/` (a folder)";
 
 /// Where records go.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub(super) enum Destination {
     Stdout(Format),
     /// A SQLite database.
     Sqlite(PathBuf),
+    /// A folder, with a file a stream.
+    Folder(PathBuf, FileFormat),
 }
 
 impl Destination {
@@ -42,7 +48,7 @@ impl Destination {
                 let message = format!("`{flag}` is about a database, and standard output is none");
                 return Err(Failure::wrong(message).hint("name one, such as `--to FILE.sqlite`"));
             }
-        } else if flags.format.is_some() {
+        } else if let (Self::Sqlite(_), Some(_)) = (&destination, flags.format) {
             let message = format!("`--format` is for standard output, and `{to}` is a database");
             return Err(Failure::wrong(message));
         }
@@ -51,8 +57,14 @@ impl Destination {
 
     fn named(to: &str, format: Option<Format>) -> Result<Self, Failure> {
         let unknown = |message: String| Err(Failure::wrong(message).hint(KNOWN));
+        let format = format.unwrap_or(Format::Jsonl);
         if to == "-" {
-            return Ok(Self::Stdout(format.unwrap_or(Format::Jsonl)));
+            if format == Format::Parquet {
+                let message = "Parquet is for files, and standard output is none";
+                let hint = "name a folder, such as `--to DIR/`, or have `--format arrow`";
+                return Err(Failure::wrong(message).hint(hint));
+            }
+            return Ok(Self::Stdout(format));
         }
         if let Some(file) = to.strip_prefix("sqlite:") {
             // As a URL it has slashes that are no part of the path.
@@ -78,16 +90,38 @@ impl Destination {
             return Ok(Self::Sqlite(path.to_owned()));
         }
         if to.ends_with(['/', '\\']) || path.is_dir() {
-            return unknown(format!(
-                "this lowcode does not write files into a folder (`--to {to}`)"
-            ));
+            let format = match format {
+                Format::Jsonl => FileFormat::Jsonl,
+                Format::Csv => FileFormat::Csv,
+                Format::Parquet => FileFormat::Parquet,
+                Format::Arrow | Format::Singer | Format::Airbyte => {
+                    let message = format!("`{to}` is a folder, and that format is for one output");
+                    let hint = "files are `jsonl`, `csv` or `parquet`";
+                    return Err(Failure::wrong(message).hint(hint));
+                }
+            };
+            return Ok(Self::Folder(path.to_owned(), format));
         }
         unknown(format!("`--to {to}` is no destination"))
     }
 
-    /// Whether it is told of the streams and their schemas, and may remember runs.
+    /// Whether it may remember runs.
     pub(super) const fn is_database(&self) -> bool {
         !matches!(self, Self::Stdout(_))
+    }
+
+    /// Whether it is told of the streams and their schemas.
+    pub(super) const fn has_schemas(&self) -> bool {
+        !matches!(self, Self::Stdout(Format::Jsonl | Format::Airbyte))
+    }
+
+    /// The mode of all streams; none: each has its own.
+    pub(super) fn mode(&self, flags: &flags::Destination) -> Option<Mode> {
+        let mode = flags.mode.map(Mode::from);
+        match self {
+            Self::Folder(..) => mode.or(Some(Mode::Replace)),
+            Self::Stdout(_) | Self::Sqlite(_) => mode,
+        }
     }
 
     /// Opens it.
@@ -97,31 +131,43 @@ impl Destination {
         clock: &Arc<Clock>,
         flow: &Arc<Flow>,
     ) -> Result<Box<dyn Output>, Failure> {
-        match self {
-            Self::Stdout(Format::Jsonl) => Ok(Box::new(JsonlOutput::new(Watched::stdout(flow)))),
+        let stdout = || Watched::stdout(flow);
+        let opened: io::Result<Box<dyn Output>> = match self {
+            Self::Stdout(Format::Csv) => Ok(Box::new(CsvOutput::new(stdout()))),
+            Self::Stdout(Format::Arrow) => Ok(Box::new(ArrowOutput::new(stdout()))),
+            Self::Stdout(Format::Singer) => {
+                let clock = Arc::clone(clock);
+                Ok(Box::new(SingerOutput::new(stdout(), move || clock.now())))
+            }
             Self::Stdout(Format::Airbyte) => Ok(Box::new(protocol(clock, flow))),
-            Self::Sqlite(path) => match SqliteOutput::open(path, loading(flags, clock)) {
-                Ok(output) => Ok(Box::new(output)),
-                Err(error) => Err(refused(error)),
-            },
-        }
+            Self::Stdout(Format::Jsonl | Format::Parquet) => {
+                Ok(Box::new(JsonlOutput::new(stdout())))
+            }
+            Self::Sqlite(path) => SqliteOutput::open(path, self.loading(flags, clock))
+                .map(|output| Box::new(output) as Box<dyn Output>),
+            Self::Folder(path, format) => {
+                FilesOutput::open(path, *format, self.loading(flags, clock))
+                    .map(|output| Box::new(output) as Box<dyn Output>)
+            }
+        };
+        opened.map_err(refused)
     }
-}
 
-fn loading(flags: &flags::Destination, clock: &Arc<Clock>) -> Loading {
-    let clock = Arc::clone(clock);
-    let began = monotonic();
-    let mut loading = Loading {
-        mode: flags.mode.map(Mode::from),
-        has_metadata: !flags.no_metadata,
-        run: String::new(),
-        now: Box::new(move || clock.now()),
-        elapsed: Box::new(move || began.elapsed()),
-    };
-    // Runs in the order of their names are in that of time.
-    let random: String = uuid4().chars().take(8).collect();
-    loading.run = format!("{}-{random}", loading.stamp());
-    loading
+    fn loading(&self, flags: &flags::Destination, clock: &Arc<Clock>) -> Loading {
+        let clock = Arc::clone(clock);
+        let began = monotonic();
+        let mut loading = Loading {
+            mode: self.mode(flags),
+            has_metadata: !flags.no_metadata,
+            run: String::new(),
+            now: Box::new(move || clock.now()),
+            elapsed: Box::new(move || began.elapsed()),
+        };
+        // Runs in the order of their names are in that of time.
+        let random: String = uuid4().chars().take(8).collect();
+        loading.run = format!("{}-{random}", loading.stamp());
+        loading
+    }
 }
 
 /// A destination that cannot be opened is the wrong one, unless it only is in use.
@@ -162,6 +208,13 @@ mod tests {
         ] {
             assert_eq!(Destination::of(&flags(to)).unwrap(), destination, "{to:?}");
         }
+        let csv = flags::Destination {
+            format: Some(Format::Csv),
+            ..flags(Some("out/"))
+        };
+        let folder = Destination::Folder("out/".into(), FileFormat::Csv);
+        assert_eq!(folder.mode(&csv), Some(Mode::Replace));
+        assert_eq!(Destination::of(&csv).unwrap(), folder);
         for (to, told) in [
             (
                 "postgres://u:secret@h/d",
@@ -170,10 +223,6 @@ mod tests {
             (
                 "duckdb:a",
                 "this lowcode does not write to DuckDB (`--to duckdb:…`)",
-            ),
-            (
-                "out/",
-                "this lowcode does not write files into a folder (`--to out/`)",
             ),
             ("a.db", "`--to a.db` is no destination"),
             ("sqlite:", "`sqlite:` names no file"),
@@ -201,5 +250,23 @@ mod tests {
             message(&format),
             "`--format` is for standard output, and `a.sqlite` is a database"
         );
+        for (to, format, told) in [
+            (
+                None,
+                Format::Parquet,
+                "Parquet is for files, and standard output is none",
+            ),
+            (
+                Some("out/"),
+                Format::Singer,
+                "`out/` is a folder, and that format is for one output",
+            ),
+        ] {
+            let flags = flags::Destination {
+                format: Some(format),
+                ..flags(to)
+            };
+            assert_eq!(message(&flags), told);
+        }
     }
 }
