@@ -14,7 +14,7 @@ use super::stdout::{Flow, Watched};
 use crate::clock::{Clock, monotonic};
 use crate::output::{
     ArrowOutput, CsvOutput, FileFormat, FilesOutput, JsonlOutput, Loading, Mode, Output,
-    SingerOutput, SqliteOutput,
+    SingerOutput, SqliteOutput, StateFile,
 };
 use crate::template::uuid4;
 
@@ -42,12 +42,15 @@ impl Destination {
             let flags = [
                 ("--mode", flags.mode.is_some()),
                 ("--no-metadata", flags.no_metadata),
-                ("--fresh", flags.fresh),
+                ("--fresh", flags.fresh && flags.state.is_none()),
             ];
             if let Some((flag, _)) = flags.iter().find(|(_, is_given)| *is_given) {
                 let message = format!("`{flag}` is about a database, and standard output is none");
                 return Err(Failure::wrong(message).hint("name one, such as `--to FILE.sqlite`"));
             }
+        } else if flags.state.is_some() {
+            let message = format!("`{to}` keeps the states by itself: `--state` is not for it");
+            return Err(Failure::wrong(message));
         } else if let (Self::Sqlite(_), Some(_)) = (&destination, flags.format) {
             let message = format!("`--format` is for standard output, and `{to}` is a database");
             return Err(Failure::wrong(message));
@@ -150,7 +153,12 @@ impl Destination {
                     .map(|output| Box::new(output) as Box<dyn Output>)
             }
         };
-        opened.map_err(refused)
+        let output = opened.map_err(refused)?;
+        let Some(path) = &flags.state else {
+            return Ok(output);
+        };
+        let remembering = StateFile::open(path, output, self.loading(flags, clock));
+        Ok(Box::new(remembering.map_err(refused)?))
     }
 
     fn loading(&self, flags: &flags::Destination, clock: &Arc<Clock>) -> Loading {

@@ -150,6 +150,10 @@ pub(super) struct Destination {
     /// Leave out the columns `_lowcode_loaded_at` and `_lowcode_run`
     #[arg(long)]
     pub(super) no_metadata: bool,
+    /// Keep states, and what is left to read, in this file beside standard output; databases and
+    /// folders remember by themselves
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
     /// Forget the states of earlier runs and what they left to read; records stay
     #[arg(long)]
     pub(super) fresh: bool,

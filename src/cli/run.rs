@@ -70,7 +70,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         let flags = &flags.destination;
         load::plan(&opened, &offer, &wanted, flags, mode, &mut *output)?
     } else {
-        opened.plan(offer, &wanted)
+        load::plan_from_states(&opened, offer, &wanted, &flags.destination, &mut *output)?
     };
     opened.tell(&planned.broken);
     // A part of the records is nothing that a later run could go on from.
@@ -99,6 +99,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         Arc::clone(clock),
         !destination.is_database(),
     );
+    let remembers = output.store().is_some();
     let is_told = flags.source.verbose > 0;
     let began = monotonic();
     let mut told = Told::default();
@@ -117,7 +118,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
             if is_told && let Message::Log(log) = &message {
                 say(&secrets.mask(&log.message));
             }
-            if !is_kept && destination.is_database() && matches!(message, Message::State(_)) {
+            if !is_kept && remembers && matches!(message, Message::State(_)) {
                 return Ok(());
             }
             output.write(&message)

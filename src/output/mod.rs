@@ -18,6 +18,7 @@ pub mod names;
 pub mod row;
 mod singer;
 mod sqlite;
+mod state_file;
 
 use std::io::{self, Write};
 
@@ -32,6 +33,7 @@ pub use load::{Loading, Mode, Tally, Written};
 pub use lock::Lock;
 pub use singer::SingerOutput;
 pub use sqlite::SqliteOutput;
+pub use state_file::StateFile;
 
 /// A destination. One thread owns it and hands it every message.
 pub trait Output {
