@@ -16,6 +16,7 @@ mod layers;
 mod limits;
 mod manifests;
 mod network;
+mod rate_limits;
 mod readme;
 mod support;
 mod templates_golden;

@@ -18,6 +18,8 @@ pub(super) enum Outcome {
     Failed,
     /// The manifest's mistakes, which were told, leave nothing to be done.
     Refused,
+    /// A bound that was asked for ended the work early.
+    Stopped,
     /// A signal ended the work early.
     Interrupted,
 }
@@ -28,6 +30,7 @@ impl Outcome {
             Outcome::Done => 0,
             Outcome::Failed => 1,
             Outcome::Refused => 2,
+            Outcome::Stopped => 4,
             Outcome::Interrupted => 130,
         }
     }
