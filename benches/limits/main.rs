@@ -1,6 +1,8 @@
 //! How near to a host's rate limit reads go, and how often they run into it: `cargo bench --bench
 //! limits`. Nothing is timed: the clock is virtual.
 
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
 mod model;
 
 use lowcode::clock::monotonic;

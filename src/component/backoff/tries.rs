@@ -43,6 +43,8 @@ pub struct Tries {
 
 impl Tries {
     /// No try so far. Where `is_patient`, rate limits use none up.
+    ///
+    /// `Differs:` the reference knows no patience, and gives up after a number of tries.
     #[must_use]
     pub fn new(is_patient: bool) -> Self {
         Self {

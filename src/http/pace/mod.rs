@@ -9,6 +9,8 @@
 //! evenly. From there it grows slowly, and after some calm minutes fast, until the next limit. A limit
 //! that is over at once is one of the requests in flight: half of them, and one more at a time.
 //! Before the first limit nothing is held back.
+//!
+//! `Differs:` the reference waits as the manifest says, and for nothing else.
 
 mod crowd;
 mod rate;
