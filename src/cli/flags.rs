@@ -6,11 +6,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::config::Assignment;
 use super::instant;
 use crate::clock::Micros;
+use crate::output;
 
 /// Help of every verb: what it does, how it is used in practice, then the flags.
 pub(super) const TEMPLATE: &str = "{about}{after-help}\n\n{usage-heading} {usage}\n\n{all-args}\n";
@@ -24,9 +25,54 @@ pub(super) struct Source {
     pub(super) config: Config,
     #[command(flatten)]
     pub(super) time: Time,
-    /// Log what is done in detail, on standard error
+    /// Say more on standard error: `-v` what the streams do, `-vv` each request, `-vvv` the bodies too,
+    /// credentials masked
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// The same as `-vv`, as the reference's command spells it
     #[arg(long)]
     pub(super) debug: bool,
+}
+
+/// What a person, or a program, is told of a run.
+#[derive(Debug, Args)]
+pub(super) struct Watch {
+    /// Say nothing on standard error but what went wrong
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Write what became of each stream to this JSON file
+    #[arg(long, value_name = "FILE.json")]
+    pub(super) report: Option<PathBuf>,
+    /// Exit with 3 when anything was left out: an ignored status, a partition without its key, a value
+    /// that did not fit its column
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// The form of what is said on standard error
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
+    /// Whether a terminal gets colors; `auto` heeds `NO_COLOR`
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Color,
+}
+
+/// The form of what is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    Text,
+    /// A JSON object a line, for programs
+    Json,
+}
+
+/// When there are colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// Where the manifest comes from.
@@ -89,6 +135,66 @@ pub(super) struct Archive {
     /// Write each request of the replay to this file, credentials and all, for `lowcode conformance`
     #[arg(long, value_name = "FILE", requires = "replay", hide = true)]
     pub(super) replay_log: Option<PathBuf>,
+}
+
+/// Where records go, and how.
+#[derive(Debug, Default, Args)]
+pub(super) struct Destination {
+    /// Write to DEST: `-` is standard output, as without this flag; `FILE.sqlite` or `sqlite:FILE` is
+    /// a SQLite database, with a table a stream; `DIR/` is a folder, with a file a stream
+    #[arg(long, value_name = "DEST")]
+    pub(super) to: Option<String>,
+    /// What records do to those that are there; else `upsert` for a stream with a primary key, and
+    /// `replace` for others and for files
+    #[arg(long, value_enum)]
+    pub(super) mode: Option<Mode>,
+    /// Leave out the columns `_lowcode_loaded_at` and `_lowcode_run`
+    #[arg(long)]
+    pub(super) no_metadata: bool,
+    /// Forget the states of earlier runs and what they left to read; records stay
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// What standard output or each file of a folder gets; else `jsonl`
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
+}
+
+/// `output::Mode`, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    /// Add them
+    Append,
+    /// Take the place of all of them, seen by readers only when the stream is whole
+    Replace,
+    /// Take the place of those with the same primary key
+    Upsert,
+}
+
+impl From<Mode> for output::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Append => Self::Append,
+            Mode::Replace => Self::Replace,
+            Mode::Upsert => Self::Upsert,
+        }
+    }
+}
+
+/// The form of what standard output or a file gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// One JSON line a record: in a file the record, else `{"stream":"tasks","data":{…}}`
+    Jsonl,
+    /// Comma-separated values of one stream, or a file a stream
+    Csv,
+    /// Parquet, a file a stream
+    Parquet,
+    /// An Arrow IPC stream of one stream
+    Arrow,
+    /// Messages of the Singer specification
+    Singer,
+    /// Messages of the Airbyte protocol, as `read` prints them
+    Airbyte,
 }
 
 /// How many requests at once.

@@ -3,14 +3,15 @@
 use super::error::ReadError;
 use super::refusal::{Tried, ignored};
 use super::twins::Told;
-use super::{Session, Shared};
+use super::{Session, Shared, StreamStats};
+use crate::clock::monotonic;
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::{Tries, is_limit};
 use crate::component::error_handler::Action;
 use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
-use crate::http::{Request, Response};
+use crate::http::{Pass, Request, Response, TransportError};
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::sync::Arc;
@@ -144,10 +145,7 @@ impl Shared {
             let key = pass.key();
             stats.requests.add(1);
             tries.sent += 1;
-            let outcome = session.send_admitted(&mut pass, request);
-            if let Ok(response) = &outcome {
-                stats.bytes.add(response.wire_bytes);
-            }
+            let outcome = self.send_once(stats, &mut pass, request);
             let authenticator = requester.authenticator().map(Authenticator::get);
             if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
                 authenticator.answered(request, response, session)?;
@@ -170,7 +168,7 @@ impl Shared {
                     return Ok(outcome.map_or(Answer::Nothing, Answer::Page));
                 }
                 Action::Ignore => {
-                    stats.ignored.add(1);
+                    stats.ignore(outcome.as_ref().ok().map(|response| response.status));
                     stats.note(session.secrets().mask(&ignored(outcome.as_ref(), verdict)));
                     return Ok(Answer::Nothing);
                 }
@@ -217,5 +215,24 @@ impl Shared {
             // template of it may read the clock.
             request.headers = question.request(session)?.headers;
         }
+    }
+
+    fn send_once(
+        &self,
+        stats: &StreamStats,
+        pass: &mut Pass,
+        request: &Request,
+    ) -> Result<Response, TransportError> {
+        let _under_way = stats.in_flight.enter();
+        let began = monotonic();
+        let outcome = self.session.send_admitted(pass, request);
+        stats.took(began.elapsed(), || {
+            let name = format!("{} {}", request.method, request.url);
+            self.session.secrets().mask(&name)
+        });
+        if let Ok(response) = &outcome {
+            stats.bytes.add(response.wire_bytes);
+        }
+        outcome
     }
 }

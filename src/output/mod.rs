@@ -4,17 +4,45 @@
 //! or a component.
 
 mod airbyte;
+mod arrow;
+pub mod column;
+mod csv;
+pub mod exact;
+mod fault;
+mod files;
+mod journal;
 mod jsonl;
+mod load;
+mod lock;
+pub mod names;
+pub mod row;
+mod singer;
+mod sqlite;
 
 use std::io::{self, Write};
 
-use crate::message::{Message, Step, StreamState};
+use crate::message::{CatalogStream, Message, Step, StreamState};
 
+pub use self::csv::CsvOutput;
 pub use airbyte::AirbyteOutput;
+pub use arrow::ArrowOutput;
+pub use files::{FileFormat, FilesOutput};
 pub use jsonl::JsonlOutput;
+pub use load::{Loading, Mode, Tally, Written};
+pub use lock::Lock;
+pub use singer::SingerOutput;
+pub use sqlite::SqliteOutput;
 
 /// A destination. One thread owns it and hands it every message.
 pub trait Output {
+    /// Is told of the streams whose records it will get, before any message.
+    ///
+    /// # Errors
+    /// When it cannot hold them; else as [`write`](Output::write).
+    fn begin(&mut self, _streams: &[CatalogStream]) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Takes `message` down. It may stay in memory until [`flush`](Output::flush).
     ///
     /// # Errors
@@ -33,6 +61,16 @@ pub trait Output {
     /// As [`write`](Output::write).
     fn finish(&mut self) -> io::Result<()> {
         self.flush()
+    }
+
+    /// What it remembers of runs; none when it remembers nothing.
+    fn store(&mut self) -> Option<&mut dyn Store> {
+        None
+    }
+
+    /// What was written of `stream`; none when it does not count.
+    fn written(&self, _stream: &str) -> Option<Written> {
+        None
     }
 }
 
@@ -85,8 +123,15 @@ impl<W: Write> Lines<W> {
 
     /// Appends a line; `write` gives it without its end.
     fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        self.piece(|buffer| {
+            write(buffer);
+            buffer.push(b'\n');
+        })
+    }
+
+    /// Appends what `write` gives, its end and all.
+    fn piece(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         write(&mut self.buffer);
-        self.buffer.push(b'\n');
         if self.buffer.len() >= CHUNK {
             self.hand_on()?;
         }

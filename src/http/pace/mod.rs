@@ -190,6 +190,13 @@ impl Pace {
         self.closed
     }
 
+    /// When the host is open again, as far as it is known: a pause is over, or a quota is reset.
+    #[must_use]
+    pub fn opens(&self) -> Option<Instant> {
+        let spent = self.quota.as_ref().filter(|quota| quota.left == 0);
+        self.closed.max(spent.map(|quota| quota.reset))
+    }
+
     /// Whether nothing is under way, and nothing known that a new one would not know.
     #[must_use]
     pub fn is_idle(&self, now: Instant) -> bool {
