@@ -18,6 +18,7 @@ mod layers;
 mod limits;
 mod manifests;
 mod network;
+mod rate_limits;
 mod readme;
 mod sqlite;
 mod support;

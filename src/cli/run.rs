@@ -17,7 +17,7 @@ use super::signals;
 use super::told::Told;
 use crate::clock::{Clock, monotonic};
 use crate::component::authenticator::Session as _;
-use crate::engine::{self, Options, StreamOutcome, Watched};
+use crate::engine::{self, Bound, Options, StreamOutcome, Watched};
 use crate::manifest;
 use crate::message::Message;
 use crate::output::Output;
@@ -42,6 +42,8 @@ pub(super) struct Flags {
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
     #[command(flatten)]
+    pub(super) bounds: flags::Bounds,
+    #[command(flatten)]
     pub(super) destination: flags::Destination,
     #[command(flatten)]
     pub(super) source: flags::Source,
@@ -60,6 +62,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let flow = Arc::default();
     let cancel = signals::listen(&flow)?;
     let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
+    let opened = opened.bounded(&flags.bounds);
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
     check_names(&flags.stream, &offer, &opened)?;
@@ -133,6 +136,9 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     }
     let outcome = result?;
     finished?;
+    if let Some(bound) = outcome.bound {
+        say(stopped(bound));
+    }
     let seconds = began.elapsed().as_secs_f64();
     if let Some(path) = &flags.watch.report {
         report_file::write(path, &outcome, &*output, clock, seconds)?;
@@ -187,8 +193,22 @@ pub(super) fn ending(outcome: &engine::Outcome, broken: &[Broken]) -> Outcome {
         Outcome::Refused
     } else if failed || !broken.is_empty() {
         Outcome::Failed
+    } else if outcome.bound.is_some() {
+        Outcome::Stopped
     } else {
         Outcome::Done
+    }
+}
+
+/// What is said of a run that was not to go further.
+fn stopped(bound: Bound) -> &'static str {
+    match bound {
+        Bound::Deadline => {
+            "stopped at the deadline: pages in flight are finished, the rest is left to another run"
+        }
+        Bound::Requests => {
+            "stopped after `--max-requests`: pages in flight are finished, the rest is left to another run"
+        }
     }
 }
 
