@@ -1,10 +1,12 @@
 //! The data of one record: text as it came, until somebody changes it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use super::FileReference;
+use super::field::Field;
 use super::json::{Fields, Index, Kind, Member, Text};
 
 /// One record: raw text until somebody changes it.
@@ -165,6 +167,20 @@ impl Data {
         }
     }
 
+    /// Gives each field of the first level to `take`, in the order in which they are written; nothing
+    /// when this is no object.
+    pub fn each_field<'a>(&'a self, take: &mut dyn FnMut(Cow<'a, str>, Field<'a>)) {
+        match &self.form {
+            Form::Tree(Value::Object(map)) => {
+                for (key, value) in map {
+                    take(Cow::Borrowed(key), Field::of_value(value));
+                }
+            }
+            Form::Tree(_) => {}
+            Form::Text(raw) => raw.each_field(take),
+        }
+    }
+
     /// Appends the record to `out` as JSON without line breaks. Text that nobody changed passes as
     /// it came, unless it has line breaks between its tokens, or numbers that are not JSON.
     pub fn write_json(&self, out: &mut Vec<u8>) {
@@ -213,6 +229,26 @@ impl Raw {
         let removed = self.field(key)?.value();
         self.put(key, None);
         Some(removed)
+    }
+
+    fn each_field<'a>(&'a self, take: &mut dyn FnMut(Cow<'a, str>, Field<'a>)) {
+        let mut fields = self.fields();
+        while let Some(member) = fields.next_member() {
+            let changed = self.changes.iter().find(|change| member.is(&change.key));
+            match changed {
+                None => take(member.key(), Field::of_member(member)),
+                Some(change) => {
+                    if let Some(value) = &change.value {
+                        take(Cow::Borrowed(&change.key), Field::of_value(value));
+                    }
+                }
+            }
+        }
+        for change in self.changes.iter().filter(|change| !change.replaces) {
+            if let Some(value) = &change.value {
+                take(Cow::Borrowed(&change.key), Field::of_value(value));
+            }
+        }
     }
 
     fn to_value(&self) -> Value {
@@ -313,7 +349,7 @@ fn write_field(key: &str, value: &Value, out: &mut Vec<u8>) {
     write_value(value, out);
 }
 
-fn write_value<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+pub(super) fn write_value<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
     serde_json::to_writer(out, value).expect("text and trees always fit into memory as JSON");
 }
 

@@ -6,6 +6,7 @@ pub mod airbyte;
 mod catalog;
 mod data;
 mod failure;
+mod field;
 mod file;
 pub mod json;
 mod progress;
@@ -23,6 +24,7 @@ pub use airbyte::{
 pub use catalog::{Catalog, CatalogStream, ConfiguredCatalog, ConfiguredStream, SyncMode};
 pub use data::Data;
 pub use failure::FailureType;
+pub use field::Field;
 pub use file::FileReference;
 pub use json::{JsonError, Kind, Text};
 pub use progress::{Progress, Step};

@@ -4,17 +4,34 @@
 //! or a component.
 
 mod airbyte;
+pub mod column;
+pub mod exact;
 mod jsonl;
+mod load;
+mod lock;
+pub mod names;
+mod sqlite;
 
 use std::io::{self, Write};
 
-use crate::message::{Message, Step, StreamState};
+use crate::message::{CatalogStream, Message, Step, StreamState};
 
 pub use airbyte::AirbyteOutput;
 pub use jsonl::JsonlOutput;
+pub use load::{Loading, Mode, Tally, Written};
+pub use lock::Lock;
+pub use sqlite::SqliteOutput;
 
 /// A destination. One thread owns it and hands it every message.
 pub trait Output {
+    /// Is told of the streams whose records it will get, before any message.
+    ///
+    /// # Errors
+    /// When it cannot hold them; else as [`write`](Output::write).
+    fn begin(&mut self, _streams: &[CatalogStream]) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Takes `message` down. It may stay in memory until [`flush`](Output::flush).
     ///
     /// # Errors
@@ -33,6 +50,16 @@ pub trait Output {
     /// As [`write`](Output::write).
     fn finish(&mut self) -> io::Result<()> {
         self.flush()
+    }
+
+    /// What it remembers of runs; none when it remembers nothing.
+    fn store(&mut self) -> Option<&mut dyn Store> {
+        None
+    }
+
+    /// What was written of `stream`; none when it does not count.
+    fn written(&self, _stream: &str) -> Option<Written> {
+        None
     }
 }
 

@@ -51,6 +51,21 @@ pub enum Kind {
     Object,
 }
 
+impl Kind {
+    /// The kind of a checked value.
+    pub(in crate::message) fn of(json: &str) -> Self {
+        match json.as_bytes() {
+            [b'{', ..] => Self::Object,
+            [b'[', ..] => Self::Array,
+            [b'"', ..] => Self::String,
+            [b't' | b'f', ..] => Self::Bool,
+            [b'-', b'I', ..] => Self::Null,
+            [b'-' | b'0'..=b'9', ..] => Self::Number,
+            _ => Self::Null,
+        }
+    }
+}
+
 impl Text {
     /// Checks a whole body, and marks all values that lie in at most `depth` containers.
     ///
@@ -99,15 +114,7 @@ impl Text {
     /// Which kind of value it is. `NaN` and the infinities are null.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self.as_str().as_bytes() {
-            [b'{', ..] => Kind::Object,
-            [b'[', ..] => Kind::Array,
-            [b'"', ..] => Kind::String,
-            [b't' | b'f', ..] => Kind::Bool,
-            [b'-', b'I', ..] => Kind::Null,
-            [b'-' | b'0'..=b'9', ..] => Kind::Number,
-            _ => Kind::Null,
-        }
+        Kind::of(self.as_str())
     }
 
     /// The member `key` of an object; the last one when there are several, as in Python.
@@ -367,6 +374,27 @@ impl<'a> Member<'a> {
         self.text.page.scan.escaped_keys
             && end - start > key.len()
             && value::unquote(self.text.str_at(self.key)) == key
+    }
+
+    /// The field's name.
+    pub(in crate::message) fn key(&self) -> Cow<'a, str> {
+        value::unquote(self.text.str_at(self.key))
+    }
+
+    /// The JSON text of the value, as it came.
+    pub(in crate::message) fn json(&self) -> &'a str {
+        self.text.str_at(self.value)
+    }
+
+    /// What the value says, when it is a string.
+    pub(in crate::message) fn string(&self) -> Option<Cow<'a, str>> {
+        let json = self.json();
+        (Kind::of(json) == Kind::String).then(|| value::unquote(json))
+    }
+
+    /// Appends the value in one line: as it came when it can be.
+    pub(in crate::message) fn write_json(&self, out: &mut Vec<u8>) {
+        self.text.write_line(self.json(), out);
     }
 
     /// The text from this field to the field `last` of the same object.
