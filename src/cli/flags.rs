@@ -5,11 +5,12 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::config::Assignment;
 use super::instant;
 use crate::clock::Micros;
+use crate::output;
 
 /// Help of every verb: what it does, how it is used in practice, then the flags.
 pub(super) const TEMPLATE: &str = "{about}{after-help}\n\n{usage-heading} {usage}\n\n{all-args}\n";
@@ -88,6 +89,58 @@ pub(super) struct Archive {
     /// Write each request of the replay to this file, credentials and all, for `lowcode conformance`
     #[arg(long, value_name = "FILE", requires = "replay", hide = true)]
     pub(super) replay_log: Option<PathBuf>,
+}
+
+/// Where records go, and how.
+#[derive(Debug, Default, Args)]
+pub(super) struct Destination {
+    /// Write to DEST: `-` is standard output, as without this flag; `FILE.sqlite` or `sqlite:FILE` is
+    /// a SQLite database, with a table a stream
+    #[arg(long, value_name = "DEST")]
+    pub(super) to: Option<String>,
+    /// What records do to those that are there; else `upsert` for a stream with a primary key, and
+    /// `replace` for others
+    #[arg(long, value_enum)]
+    pub(super) mode: Option<Mode>,
+    /// Leave out the columns `_lowcode_loaded_at` and `_lowcode_run`
+    #[arg(long)]
+    pub(super) no_metadata: bool,
+    /// Forget the states of earlier runs and what they left to read; records stay
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// What standard output gets; else `jsonl`
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
+}
+
+/// `output::Mode`, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    /// Add them
+    Append,
+    /// Take the place of all of them, seen by readers only when the stream is whole
+    Replace,
+    /// Take the place of those with the same primary key
+    Upsert,
+}
+
+impl From<Mode> for output::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Append => Self::Append,
+            Mode::Replace => Self::Replace,
+            Mode::Upsert => Self::Upsert,
+        }
+    }
+}
+
+/// The form of what standard output gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// One JSON line a record, such as `{"stream":"tasks","data":{…}}`
+    Jsonl,
+    /// Messages of the Airbyte protocol, as `read` prints them
+    Airbyte,
 }
 
 /// How many requests at once.

@@ -7,10 +7,12 @@ mod check;
 mod config;
 mod config_file;
 mod conformance;
+mod destination;
 mod discover;
 mod error;
 mod flags;
 mod instant;
+mod load;
 mod network;
 mod normalize;
 mod open;
@@ -53,6 +55,7 @@ struct Command {
 
 const EXAMPLES: &str = "Examples:
   lowcode run asana.yaml --replay examples/asana.har
+  lowcode run asana.yaml --config config.yaml --to asana.sqlite
   lowcode run asana.yaml --config config.yaml --stream tasks > tasks.jsonl
   lowcode check asana.yaml --config config.yaml
   lowcode spec asana.yaml
@@ -60,7 +63,7 @@ const EXAMPLES: &str = "Examples:
 Exit codes:
   0    done (a closed pipe is done, too)
   1    a stream or the check failed; the other streams are finished
-  2    the command line, the manifest or the config is wrong
+  2    the command line, the manifest, the config or the destination is wrong
   130  interrupted";
 
 #[derive(Debug, Subcommand)]

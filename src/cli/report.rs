@@ -11,6 +11,8 @@ pub(super) struct StreamReport {
     pub(super) name: String,
     /// Records that came out.
     pub(super) records: u64,
+    /// Records that were taken down, where the destination counts them.
+    pub(super) written: Option<u64>,
     /// Requests sent, tries included.
     pub(super) requests: u64,
     /// Tries after the first.
@@ -25,8 +27,8 @@ pub(super) struct StreamReport {
     pub(super) notes: Vec<String>,
 }
 
-const HEADS: [&str; 7] = [
-    "stream", "records", "requests", "retries", "bytes", "time", "status",
+const HEADS: [&str; 8] = [
+    "stream", "records", "written", "requests", "retries", "bytes", "time", "status",
 ];
 
 /// Prints the table on standard error. `columns` is the terminal's width, where it is known.
@@ -37,34 +39,40 @@ pub(super) fn print(streams: &[StreamReport], seconds: f64, columns: Option<usiz
 
 /// Draws the table, with totals and notes below, in at most `width` columns where the words allow.
 fn table(streams: &[StreamReport], seconds: f64, width: usize) -> String {
-    let mut rows: Vec<[String; 7]> = vec![HEADS.map(str::to_owned)];
+    let mut rows: Vec<[String; 8]> = vec![HEADS.map(str::to_owned)];
     rows.extend(streams.iter().map(cells));
     if streams.len() > 1 {
         rows.push(cells(&total(streams, seconds)));
     }
-    let mut widths = [0; 7];
+    let has_written = streams.iter().any(|stream| stream.written.is_some());
+    let mut widths = [0; 8];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
+    let is_shown = |column: usize| column != 2 || has_written;
     // Only names give way, to a bound at which they can still be told apart.
-    let others: usize = widths.iter().skip(1).map(|width| width + 2).sum();
+    let shown = widths
+        .iter()
+        .enumerate()
+        .filter(|(column, _)| is_shown(*column));
+    let others: usize = shown.skip(1).map(|(_, width)| width + 2).sum();
     widths[0] = widths[0].min(width.saturating_sub(others).max(16));
 
     let mut out = String::new();
     for (index, row) in rows.iter().enumerate() {
         if index + 1 == rows.len() && streams.len() > 1 {
-            let all: usize = widths.iter().map(|width| width + 2).sum();
-            out.push_str(&"─".repeat(all.saturating_sub(2)));
+            out.push_str(&"─".repeat(widths[0] + others));
             out.push('\n');
         }
         let mut line = String::new();
-        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+        let cells = row.iter().zip(&widths).enumerate();
+        for (column, (cell, &width)) in cells.filter(|(column, _)| is_shown(*column)) {
             // Writing to a `String` cannot fail.
             let _ = match column {
                 0 => write!(line, "{:<width$}", shortened(cell, width)),
-                6 => write!(line, "  {cell}"),
+                7 => write!(line, "  {cell}"),
                 _ => write!(line, "  {cell:>width$}"),
             };
         }
@@ -88,6 +96,7 @@ fn total(streams: &[StreamReport], seconds: f64) -> StreamReport {
     StreamReport {
         name: "total".to_owned(),
         records: sum(|s| s.records),
+        written: Some(sum(|s| s.written.unwrap_or_default())),
         requests: sum(|s| s.requests),
         retries: sum(|s| s.retries),
         bytes: sum(|s| s.bytes),
@@ -96,10 +105,11 @@ fn total(streams: &[StreamReport], seconds: f64) -> StreamReport {
     }
 }
 
-fn cells(stream: &StreamReport) -> [String; 7] {
+fn cells(stream: &StreamReport) -> [String; 8] {
     [
         stream.name.clone(),
         grouped(stream.records),
+        stream.written.map_or_else(String::new, grouped),
         grouped(stream.requests),
         grouped(stream.retries),
         bytes(stream.bytes),
@@ -188,6 +198,20 @@ mod tests {
         ────────────────────────────────────────────────────────────────
         total   1,234,579    12,347        3   3.5 GB  21 m 40 s
         tasks: 2 partitions skipped: 403
+        ");
+    }
+
+    #[test]
+    fn what_a_database_took_down_has_a_column() {
+        let mut tasks = stream("tasks", 1200, "done");
+        tasks.written = Some(1200);
+        let parent = stream("projects", 3, "done, for its children");
+        insta::assert_snapshot!(table(&[tasks, parent], 1.0, 100), @r"
+        stream    records  written  requests  retries   bytes   time  status
+        tasks       1,200    1,200        13        0  3.4 MB  1.2 s  done
+        projects        3                  1        0  8.4 kB  0.0 s  done, for its children
+        ─────────────────────────────────────────────────────────────────────────────────────
+        total       1,203    1,200        14        0  3.4 MB  1.0 s
         ");
     }
 

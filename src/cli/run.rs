@@ -4,28 +4,31 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::destination::Destination;
 use super::error::{Failure, Outcome, say};
 use super::flags;
-use super::open::{Broken, Planned, open};
+use super::load;
+use super::open::{Broken, Opened, Planned, open};
 use super::report::{self, StreamReport};
 use super::settings::{files_directory, variable};
 use super::signals;
-use super::stdout::Watched;
 use super::told::Told;
 use crate::clock::{Clock, monotonic};
 use crate::component::authenticator::Session as _;
 use crate::engine::{self, Options, StreamOutcome};
 use crate::manifest;
 use crate::message::Message;
-use crate::output::{JsonlOutput, Output as _};
+use crate::output::Output;
+use crate::plan::Offer;
 
 const EXAMPLES: &str = "Examples:
   lowcode run asana.yaml --replay examples/asana.har
   lowcode run asana.yaml --config config.yaml > records.jsonl
+  lowcode run asana.yaml --config config.yaml --to asana.sqlite
   lowcode run asana.yaml --set credentials.token=... --stream users --limit 10
   lowcode run asana.yaml --config config.yaml --record session.har";
 
-/// Read streams, and print one JSON line a record
+/// Read streams, and print one JSON line a record or write them into a database
 #[derive(Debug, Args)]
 #[command(help_template = flags::TEMPLATE, after_help = EXAMPLES)]
 pub(super) struct Flags {
@@ -36,6 +39,8 @@ pub(super) struct Flags {
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
     #[command(flatten)]
+    pub(super) destination: flags::Destination,
+    #[command(flatten)]
     pub(super) source: flags::Source,
     #[command(flatten)]
     pub(super) archive: flags::Archive,
@@ -43,31 +48,30 @@ pub(super) struct Flags {
     pub(super) threads: flags::Threads,
 }
 
-/// Prints the records on standard output and the closing table on standard error.
+/// Writes the records to their destination, and the closing table to standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
+    let destination = Destination::of(&flags.destination)?;
     let flow = Arc::default();
     let cancel = signals::listen(&flow)?;
     let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
-    let names = offer.names();
-    if let Some(unknown) = flags
-        .stream
-        .iter()
-        .find(|name| !names.contains(&name.as_str()))
-    {
-        let broken: Vec<Broken> = offer.broken.iter().cloned().map(Broken::from).collect();
-        opened.tell(&broken);
-        let near = manifest::nearest(unknown, names.iter().copied());
-        let near = near.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-        return Err(
-            Failure::wrong(format!("there is no stream `{unknown}`{near}"))
-                .hint(format!("the manifest's streams are: {}", names.join(", "))),
-        );
-    }
+    check_names(&flags.stream, &offer, &opened)?;
     let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
-    let Planned { plan, broken } = opened.plan(offer, &wanted);
-    opened.tell(&broken);
+    let mut output = destination.open(&flags.destination, &opened.source.settings.clock, &flow)?;
+    let mut planned = if destination.is_database() {
+        load::plan(&opened, &offer, &wanted, &flags.destination, &mut *output)?
+    } else {
+        opened.plan(offer, &wanted)
+    };
+    opened.tell(&planned.broken);
+    // A part of the records is nothing that a later run could go on from.
+    let is_kept = flags.limit.is_none();
+    let resume = match is_kept {
+        true => load::resume(&opened, &mut planned, &mut *output)?,
+        false => None,
+    };
+    let Planned { plan, broken } = planned;
     let options = Options {
         workers: opened.workers(),
         jobs: opened.declared.jobs(&opened.config),
@@ -78,18 +82,21 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         ..Options::default()
     };
     let began = monotonic();
-    let mut output = JsonlOutput::new(Watched::stdout(&flow));
     let mut told = Told::default();
     let secrets = opened.session.secrets();
-    let result = engine::run(
+    let result = engine::run_from(
         plan,
         Arc::clone(&opened.session),
         &options,
+        resume,
         &mut |message| {
             if let Message::Failure(failure) = &message
                 && let Some(text) = told.news(failure)
             {
                 say(&secrets.mask(&text));
+            }
+            if !is_kept && destination.is_database() && matches!(message, Message::State(_)) {
+                return Ok(());
             }
             output.write(&message)
         },
@@ -105,13 +112,29 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     if !outcome.streams.is_empty() {
         let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
         report::print(
-            &reports(&outcome, &broken, &opened.source.settings.clock),
+            &reports(&outcome, &broken, &opened.source.settings.clock, &*output),
             began.elapsed().as_secs_f64(),
             columns,
         );
     }
     recorded?;
     Ok(ending(&outcome, &broken))
+}
+
+/// Refuses a name that no stream has.
+fn check_names(asked: &[String], offer: &Offer, opened: &Opened) -> Result<(), Failure> {
+    let names = offer.names();
+    let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) else {
+        return Ok(());
+    };
+    let broken: Vec<Broken> = offer.broken.iter().cloned().map(Broken::from).collect();
+    opened.tell(&broken);
+    let near = manifest::nearest(unknown, names.iter().copied());
+    let near = near.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    Err(
+        Failure::wrong(format!("there is no stream `{unknown}`{near}"))
+            .hint(format!("the manifest's streams are: {}", names.join(", "))),
+    )
 }
 
 /// What the exit code says of a run.
@@ -132,10 +155,24 @@ pub(super) fn ending(outcome: &engine::Outcome, broken: &[Broken]) -> Outcome {
     }
 }
 
-fn reports(outcome: &engine::Outcome, broken: &[Broken], clock: &Clock) -> Vec<StreamReport> {
+fn reports(
+    outcome: &engine::Outcome,
+    broken: &[Broken],
+    clock: &Clock,
+    output: &dyn Output,
+) -> Vec<StreamReport> {
     let streams = outcome.streams.iter();
-    let mut reports: Vec<StreamReport> =
-        streams.map(|stream| stream_report(stream, clock)).collect();
+    let reports = streams.map(|stream| {
+        let mut report = stream_report(stream, clock);
+        if stream.selected
+            && let Some(written) = output.written(&stream.name)
+        {
+            report.written = Some(written.records);
+            report.notes.extend(written.notes);
+        }
+        report
+    });
+    let mut reports: Vec<StreamReport> = reports.collect();
     reports.extend(broken.iter().map(|stream| StreamReport {
         name: match stream.name.as_str() {
             "" => "(without a name)".to_owned(),
@@ -166,6 +203,7 @@ fn stream_report(stream: &StreamOutcome, clock: &Clock) -> StreamReport {
     StreamReport {
         name: stream.name.to_string(),
         records: stats.records.get(),
+        written: None,
         requests: stats.requests.get(),
         retries: stats.retries.get(),
         bytes: stats.bytes.get(),

@@ -182,6 +182,7 @@ impl SqliteOutput {
                 unit,
                 records,
             } => self.records(stream, *unit, records),
+            Message::Void { stream, unit } => self.void(stream, *unit),
             Message::State(state) => self.state(state),
             Message::Progress(progress) => self.progress(progress),
             Message::Status { stream, status } => {
@@ -225,9 +226,6 @@ impl SqliteOutput {
         for (key, step) in &progress.steps {
             self.step(key, step)?;
         }
-        for table in self.tables.values_mut() {
-            table.mark();
-        }
         self.is_covered = true;
         let since = (self.loading.elapsed)().saturating_sub(self.committed);
         if self.bytes >= BATCH || since >= PAUSE {
@@ -239,12 +237,12 @@ impl SqliteOutput {
     fn step(&mut self, key: &str, step: &Step) -> Result<()> {
         let connection = &self.connection;
         let kept = Kept(connection);
-        let mut table = self.tables.get_mut(key);
-        match (step, &mut table) {
-            (Step::Begun { .. }, Some(table)) => table.begin(connection)?,
-            (Step::Again { unit }, Some(table)) => table.void(connection, key, *unit)?,
+        let table = self.tables.get_mut(key);
+        let mode = table.as_ref().map(|table| table.mode());
+        match (step, table) {
             (Step::Read { unit, .. }, Some(table)) => table.settle(*unit),
-            (Step::Ended { is_whole }, Some(table)) => {
+            // A stream that was whole before the run comes to its end again.
+            (Step::Ended { is_whole }, Some(table)) if !kept.is_whole(key)? => {
                 table.ready(connection)?;
                 if *is_whole {
                     table.publish(connection)?;
@@ -252,8 +250,18 @@ impl SqliteOutput {
             }
             _ => {}
         }
-        let mode = table.map(|table| table.mode());
         kept.take(key, step, mode, &self.loading.stamp())
+    }
+
+    /// Removes rows that come again.
+    fn void(&mut self, stream: &str, unit: Option<u64>) -> Result<()> {
+        self.open_transaction()?;
+        self.is_covered = false;
+        match (self.tables.get_mut(stream), unit) {
+            (Some(table), Some(unit)) => table.void(&self.connection, stream, unit),
+            (Some(table), None) => table.begin(&self.connection),
+            (None, _) => Ok(()),
+        }
     }
 
     /// Commits all that was taken down.

@@ -19,13 +19,14 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS _lowcode_states (
         stream TEXT PRIMARY KEY, state TEXT NOT NULL, updated_at TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS _lowcode_streams (
-        stream TEXT PRIMARY KEY, mode TEXT, begun TEXT NOT NULL, ended TEXT, last_row INTEGER,
-        begun_at TEXT NOT NULL, ended_at TEXT) WITHOUT ROWID;
+        stream TEXT PRIMARY KEY, mode TEXT, begun TEXT NOT NULL, ended TEXT, is_over INTEGER NOT NULL,
+        last_row INTEGER, begun_at TEXT NOT NULL, ended_at TEXT) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS _lowcode_steps (
         number INTEGER PRIMARY KEY, stream TEXT NOT NULL, step TEXT NOT NULL);
     CREATE INDEX IF NOT EXISTS _lowcode_steps_of ON _lowcode_steps (stream, number);
     CREATE TABLE IF NOT EXISTS _lowcode_units (
-        stream TEXT, unit INTEGER, position TEXT, ending TEXT, PRIMARY KEY (stream, unit)) WITHOUT ROWID;
+        stream TEXT, unit INTEGER, found TEXT, cut TEXT, position TEXT, ending TEXT,
+        PRIMARY KEY (stream, unit)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS _lowcode_rows (
         stream TEXT, unit INTEGER, first INTEGER, last INTEGER,
         PRIMARY KEY (stream, unit, first)) WITHOUT ROWID;
@@ -69,58 +70,59 @@ impl Kept<'_> {
         mode: Option<Mode>,
         stamp: &str,
     ) -> Result<()> {
+        let set = |unit: u64, change: &str| {
+            let sql = format!("UPDATE _lowcode_units SET {change} WHERE stream = ?1 AND unit = ?2");
+            let with_step = change.contains("?3");
+            match with_step {
+                true => self.run(&sql, params![stream, number(unit), json(step)]),
+                false => self.run(&sql, params![stream, number(unit)]),
+            }
+        };
         match step {
             Step::Begun { .. } => {
                 self.clear(stream)?;
                 let mode = mode.map(Mode::as_str);
                 self.run(
-                    "INSERT INTO _lowcode_streams (stream, mode, begun, begun_at)
-                     VALUES (?1, ?2, ?3, ?4) ON CONFLICT (stream) DO UPDATE SET mode = excluded.mode,
-                     begun = excluded.begun, begun_at = excluded.begun_at,
-                     ended = NULL, last_row = NULL",
+                    "INSERT INTO _lowcode_streams (stream, mode, begun, begun_at, is_over)
+                     VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT (stream) DO UPDATE SET
+                     mode = excluded.mode, begun = excluded.begun, begun_at = excluded.begun_at,
+                     ended = NULL, is_over = 0, last_row = NULL",
                     params![stream, mode, json(step), stamp],
                 )
             }
-            Step::Arrived { .. } | Step::Found { .. } | Step::Cut { .. } => self.run(
+            Step::Fed { .. } | Step::Arrived { .. } => self.run(
                 "INSERT INTO _lowcode_steps (stream, step) VALUES (?1, ?2)",
                 params![stream, json(step)],
             ),
-            Step::At { unit, .. } => self.run(
-                "INSERT INTO _lowcode_units VALUES (?1, ?2, ?3, NULL) ON CONFLICT (stream, unit)
-                 DO UPDATE SET position = excluded.position, ending = NULL",
+            Step::Found { unit, .. } => self.run(
+                "INSERT OR REPLACE INTO _lowcode_units (stream, unit, found) VALUES (?1, ?2, ?3)",
                 params![stream, number(*unit), json(step)],
             ),
-            Step::Again { unit } => {
-                self.forget_rows(stream, *unit)?;
-                self.run(
-                    "DELETE FROM _lowcode_units WHERE stream = ?1 AND unit = ?2",
-                    params![stream, number(*unit)],
-                )
-            }
+            Step::Cut { unit, .. } => set(*unit, "cut = ?3"),
+            Step::At { unit, .. } => set(*unit, "position = ?3, ending = NULL"),
+            Step::Again { unit } => set(*unit, "position = NULL, ending = NULL"),
             Step::Read { unit, .. } => {
                 self.forget_rows(stream, *unit)?;
-                self.end_unit(stream, *unit, step, "NULL")
+                set(*unit, "position = NULL, ending = ?3")
             }
-            Step::Failed { unit, .. } => self.end_unit(stream, *unit, step, "position"),
-            Step::Ended { is_whole } => {
-                if *is_whole {
-                    self.clear(stream)?;
-                }
+            Step::Failed { unit, .. } => set(*unit, "ending = ?3"),
+            Step::Ended { .. } => self.run(
+                "UPDATE _lowcode_streams SET ended = ?2, ended_at = ?3 WHERE stream = ?1",
+                params![stream, json(step), stamp],
+            ),
+            Step::Over => {
+                self.clear(stream)?;
                 self.run(
-                    "UPDATE _lowcode_streams SET ended = ?2, ended_at = ?3 WHERE stream = ?1",
-                    params![stream, json(step), stamp],
+                    "UPDATE _lowcode_streams SET is_over = 1 WHERE stream = ?1",
+                    [stream],
                 )
             }
         }
     }
 
-    /// Keeps how a unit ended; `position` is what becomes of its position.
-    fn end_unit(&self, stream: &str, unit: u64, step: &Step, position: &str) -> Result<()> {
-        let sql = format!(
-            "INSERT INTO _lowcode_units VALUES (?1, ?2, NULL, ?3) ON CONFLICT (stream, unit)
-             DO UPDATE SET position = {position}, ending = excluded.ending"
-        );
-        self.run(&sql, params![stream, number(unit), json(step)])
+    /// Whether all of `stream` was read since it was begun last.
+    pub(super) fn is_whole(&self, stream: &str) -> Result<bool> {
+        Ok(head(self.0, stream)?.is_some_and(|head| head.is_whole()))
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<()> {
@@ -136,7 +138,8 @@ impl Kept<'_> {
         Ok(())
     }
 
-    fn forget_rows(&self, stream: &str, unit: u64) -> Result<()> {
+    /// The rows of a unit need not be found any more.
+    pub(super) fn forget_rows(&self, stream: &str, unit: u64) -> Result<()> {
         self.run(
             "DELETE FROM _lowcode_rows WHERE stream = ?1 AND unit = ?2",
             params![stream, number(unit)],
@@ -204,6 +207,7 @@ struct Head {
     mode: Option<String>,
     begun: String,
     ended: Option<String>,
+    is_over: bool,
     last_row: Option<i64>,
 }
 
@@ -214,39 +218,20 @@ pub(super) fn give(
     table: Option<&mut Table>,
     take: &mut dyn FnMut(Step) -> io::Result<()>,
 ) -> Result<()> {
-    let head = connection.query_row(
-        "SELECT mode, begun, ended, last_row FROM _lowcode_streams WHERE stream = ?1",
-        [stream],
-        |row| {
-            Ok(Head {
-                mode: row.get(0)?,
-                begun: row.get(1)?,
-                ended: row.get(2)?,
-                last_row: row.get(3)?,
-            })
-        },
-    );
-    let Some(head) = head.optional()? else {
+    let Some(head) = head(connection, stream)?.filter(|head| !head.is_over) else {
         return Ok(());
     };
-    let ended = head.ended.as_deref().map(|step| parse(step, stream));
-    let ended: Option<Step> = ended.transpose()?;
-    let is_whole = matches!(ended, Some(Step::Ended { is_whole: true }));
-    match table {
-        // It was read for others until now, or loaded in another way: what was read is not there.
-        Some(table) if head.mode.as_deref() != Some(table.mode().as_str()) => return Ok(()),
-        Some(table) if !is_whole => {
+    if let Some(table) = table {
+        // What was loaded in another way is not there.
+        if head.mode.as_deref() != Some(table.mode().as_str()) {
+            return Ok(());
+        }
+        if !head.is_whole() {
             if !is_as_left(connection, table, head.last_row)? {
                 return Ok(());
             }
             table.goes_on = true;
         }
-        Some(_) => {}
-        // From now on its records are not taken down.
-        None => Kept(connection).run(
-            "UPDATE _lowcode_streams SET mode = NULL WHERE stream = ?1",
-            [stream],
-        )?,
     }
     let mut give = |step: Step| take(step).map_err(Fault::Own);
     give(parse(&head.begun, stream)?)?;
@@ -256,17 +241,44 @@ pub(super) fn give(
     while let Some(row) = rows.next()? {
         give(parse(row.get_ref(0)?.as_str().unwrap_or_default(), stream)?)?;
     }
-    for column in ["position", "ending"] {
-        let mut units = connection.prepare(&format!(
-            "SELECT {column} FROM _lowcode_units
-             WHERE stream = ?1 AND {column} IS NOT NULL ORDER BY unit"
-        ))?;
-        let mut rows = units.query([stream])?;
-        while let Some(row) = rows.next()? {
-            give(parse(row.get_ref(0)?.as_str().unwrap_or_default(), stream)?)?;
+    let mut units = connection.prepare(
+        "SELECT found, cut, position, ending FROM _lowcode_units WHERE stream = ?1 ORDER BY unit",
+    )?;
+    let mut rows = units.query([stream])?;
+    while let Some(row) = rows.next()? {
+        for column in 0..4 {
+            if let Some(step) = row.get_ref(column)?.as_str_or_null().unwrap_or_default() {
+                give(parse(step, stream)?)?;
+            }
         }
     }
-    ended.map_or(Ok(()), give)
+    match &head.ended {
+        Some(ended) => give(parse(ended, stream)?),
+        None => Ok(()),
+    }
+}
+
+fn head(connection: &Connection, stream: &str) -> Result<Option<Head>> {
+    let mut one = connection.prepare_cached(
+        "SELECT mode, begun, ended, is_over, last_row FROM _lowcode_streams WHERE stream = ?1",
+    )?;
+    let head = one.query_row([stream], |row| {
+        Ok(Head {
+            mode: row.get(0)?,
+            begun: row.get(1)?,
+            ended: row.get(2)?,
+            is_over: row.get(3)?,
+            last_row: row.get(4)?,
+        })
+    });
+    Ok(head.optional()?)
+}
+
+impl Head {
+    fn is_whole(&self) -> bool {
+        let ended = self.ended.as_deref().map(serde_json::from_str);
+        matches!(ended, Some(Ok(Step::Ended { is_whole: true })))
+    }
 }
 
 /// Whether the rows of an unfinished load are where they were. `VACUUM` may number them anew, and then

@@ -29,9 +29,8 @@ pub(super) struct Table {
     pub(super) is_complete: bool,
     is_published: bool,
     records: u64,
-    /// The last row, and the one at the last point at which all rows were counted.
+    /// The last row.
     last: i64,
-    marked: i64,
     /// Rows by the unit that wrote them, not kept yet: unit, first row, last row.
     ranges: Vec<(u64, i64, i64)>,
 }
@@ -57,7 +56,6 @@ impl Table {
             is_published: false,
             records: 0,
             last: 0,
-            marked: 0,
             ranges: Vec::new(),
         }
     }
@@ -103,7 +101,6 @@ impl Table {
         }
         let last = format!("SELECT coalesce(max(_rowid_), 0) FROM {}", quoted(&target));
         self.last = connection.query_row(&last, [], |row| row.get(0))?;
-        self.marked = self.last;
         self.insert = Some(self.insert_into(&target));
         Ok(())
     }
@@ -230,31 +227,16 @@ impl Table {
         Ok(())
     }
 
-    /// All rows so far are counted by what is kept.
-    pub(super) const fn mark(&mut self) {
-        self.marked = self.last;
-    }
-
-    /// The stream is read from its beginning: rows of an unfinished load go, those of the new one that
-    /// have come already stay.
+    /// The load begins anew: rows of an unfinished one go. Those that were appended stay, since a state
+    /// may count them as read.
     pub(super) fn begin(&mut self, connection: &Connection) -> Result<()> {
-        if self.mode != Mode::Replace {
-            self.ranges.clear();
-            return Ok(());
-        }
-        if self.insert.is_none() || self.marked == self.last {
+        self.ranges.clear();
+        if self.mode == Mode::Replace {
             self.goes_on = false;
             self.insert = None;
-            self.ranges.clear();
-            self.ready(connection)
-        } else {
-            let table = quoted(&self.target());
-            let marked = self.marked;
-            self.ranges.retain(|(_, first, _)| *first > marked);
-            let delete = format!("DELETE FROM {table} WHERE _rowid_ <= ?1");
-            connection.execute(&delete, [marked])?;
-            Ok(())
+            self.records = 0;
         }
+        self.ready(connection)
     }
 
     /// Removes the rows that a unit has written in the present load.
@@ -263,7 +245,9 @@ impl Table {
             return Ok(());
         }
         self.ready(connection)?;
-        let mut ranges = Kept(connection).ranges(key, unit)?;
+        let kept = Kept(connection);
+        let mut ranges = kept.ranges(key, unit)?;
+        kept.forget_rows(key, unit)?;
         let own = self.ranges.iter().filter(|(of, ..)| *of == unit);
         ranges.extend(own.map(|(_, first, last)| (*first, *last)));
         self.ranges.retain(|(of, ..)| *of != unit);

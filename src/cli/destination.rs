@@ -1,0 +1,205 @@
+//! Where `run` writes to: what `--to` and its companions mean.
+//!
+//! In: flags. Out: an [`Output`], open. The only place that knows which destinations there are.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::Failure;
+use super::flags::{self, Format};
+use super::read::protocol;
+use super::stdout::{Flow, Watched};
+use crate::clock::{Clock, monotonic};
+use crate::output::{JsonlOutput, Loading, Mode, Output, SqliteOutput};
+use crate::template::uuid4;
+
+/// What can be written to, for those who named something else.
+const KNOWN: &str = "a destination is `-` (standard output), `FILE.sqlite` or `sqlite:FILE`";
+
+/// Where records go.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// Standard output.
+    Stdout(Format),
+    /// A SQLite database.
+    Sqlite(PathBuf),
+}
+
+impl Destination {
+    /// What the flags name.
+    pub(super) fn of(flags: &flags::Destination) -> Result<Self, Failure> {
+        let to = flags.to.as_deref().unwrap_or("-");
+        let destination = Self::named(to, flags.format)?;
+        if let Self::Stdout(_) = destination {
+            let flags = [
+                ("--mode", flags.mode.is_some()),
+                ("--no-metadata", flags.no_metadata),
+                ("--fresh", flags.fresh),
+            ];
+            if let Some((flag, _)) = flags.iter().find(|(_, is_given)| *is_given) {
+                let message = format!("`{flag}` is about a database, and standard output is none");
+                return Err(Failure::wrong(message).hint("name one, such as `--to FILE.sqlite`"));
+            }
+        } else if flags.format.is_some() {
+            let message = format!("`--format` is for standard output, and `{to}` is a database");
+            return Err(Failure::wrong(message));
+        }
+        Ok(destination)
+    }
+
+    fn named(to: &str, format: Option<Format>) -> Result<Self, Failure> {
+        let unknown = |message: String| Err(Failure::wrong(message).hint(KNOWN));
+        if to == "-" {
+            return Ok(Self::Stdout(format.unwrap_or(Format::Jsonl)));
+        }
+        if let Some(file) = to.strip_prefix("sqlite:") {
+            // As a URL it has slashes that are no part of the path.
+            let file = file.strip_prefix("//").unwrap_or(file);
+            if file.is_empty() {
+                return unknown(format!("`{to}` names no file"));
+            }
+            return Ok(Self::Sqlite(file.into()));
+        }
+        for (start, what) in [
+            ("postgres:", "PostgreSQL"),
+            ("postgresql:", "PostgreSQL"),
+            ("duckdb:", "DuckDB"),
+        ] {
+            if to.starts_with(start) {
+                return unknown(format!(
+                    "this lowcode does not write to {what} (`--to {start}…`)"
+                ));
+            }
+        }
+        let path = Path::new(to);
+        if path.extension() == Some(OsStr::new("sqlite")) {
+            return Ok(Self::Sqlite(path.to_owned()));
+        }
+        if to.ends_with(['/', '\\']) || path.is_dir() {
+            return unknown(format!(
+                "this lowcode does not write files into a folder (`--to {to}`)"
+            ));
+        }
+        unknown(format!("`--to {to}` is no destination"))
+    }
+
+    /// Whether it is told of the streams and their schemas, and may remember runs.
+    pub(super) const fn is_database(&self) -> bool {
+        !matches!(self, Self::Stdout(_))
+    }
+
+    /// Opens it.
+    pub(super) fn open(
+        &self,
+        flags: &flags::Destination,
+        clock: &Arc<Clock>,
+        flow: &Arc<Flow>,
+    ) -> Result<Box<dyn Output>, Failure> {
+        match self {
+            Self::Stdout(Format::Jsonl) => Ok(Box::new(JsonlOutput::new(Watched::stdout(flow)))),
+            Self::Stdout(Format::Airbyte) => Ok(Box::new(protocol(clock, flow))),
+            Self::Sqlite(path) => match SqliteOutput::open(path, loading(flags, clock)) {
+                Ok(output) => Ok(Box::new(output)),
+                Err(error) => Err(refused(error)),
+            },
+        }
+    }
+}
+
+fn loading(flags: &flags::Destination, clock: &Arc<Clock>) -> Loading {
+    let clock = Arc::clone(clock);
+    let began = monotonic();
+    let mut loading = Loading {
+        mode: flags.mode.map(Mode::from),
+        has_metadata: !flags.no_metadata,
+        run: String::new(),
+        now: Box::new(move || clock.now()),
+        elapsed: Box::new(move || began.elapsed()),
+    };
+    // Runs in the order of their names are in that of time.
+    let random: String = uuid4().chars().take(8).collect();
+    loading.run = format!("{}-{random}", loading.stamp());
+    loading
+}
+
+/// A destination that cannot be opened is the wrong one, unless it only is in use.
+pub(super) fn refused(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ResourceBusy => Failure::work(error)
+            .hint("wait for its end; when its process is gone, so is what it holds"),
+        _ => Failure::input(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(to: Option<&str>) -> flags::Destination {
+        flags::Destination {
+            to: to.map(str::to_owned),
+            ..flags::Destination::default()
+        }
+    }
+
+    fn message(flags: &flags::Destination) -> String {
+        Destination::of(flags).unwrap_err().message()
+    }
+
+    #[test]
+    fn destinations_are_told_by_their_form() {
+        for (to, destination) in [
+            (None, Destination::Stdout(Format::Jsonl)),
+            (Some("-"), Destination::Stdout(Format::Jsonl)),
+            (Some("a b.sqlite"), Destination::Sqlite("a b.sqlite".into())),
+            (Some("sqlite:a.db"), Destination::Sqlite("a.db".into())),
+            (
+                Some("sqlite:///tmp/a"),
+                Destination::Sqlite("/tmp/a".into()),
+            ),
+        ] {
+            assert_eq!(Destination::of(&flags(to)).unwrap(), destination, "{to:?}");
+        }
+        for (to, told) in [
+            (
+                "postgres://u:secret@h/d",
+                "this lowcode does not write to PostgreSQL (`--to postgres:…`)",
+            ),
+            (
+                "duckdb:a",
+                "this lowcode does not write to DuckDB (`--to duckdb:…`)",
+            ),
+            (
+                "out/",
+                "this lowcode does not write files into a folder (`--to out/`)",
+            ),
+            ("a.db", "`--to a.db` is no destination"),
+            ("sqlite:", "`sqlite:` names no file"),
+            ("", "`--to ` is no destination"),
+        ] {
+            assert_eq!(message(&flags(Some(to))), told);
+        }
+    }
+
+    #[test]
+    fn flags_that_go_with_another_destination_are_refused() {
+        let fresh = flags::Destination {
+            fresh: true,
+            ..flags(None)
+        };
+        assert_eq!(
+            message(&fresh),
+            "`--fresh` is about a database, and standard output is none"
+        );
+        let format = flags::Destination {
+            format: Some(Format::Jsonl),
+            ..flags(Some("a.sqlite"))
+        };
+        assert_eq!(
+            message(&format),
+            "`--format` is for standard output, and `a.sqlite` is a database"
+        );
+    }
+}
