@@ -10,6 +10,7 @@ mod jsonl;
 mod load;
 mod lock;
 pub mod names;
+pub mod postgres;
 mod sqlite;
 
 use std::io::{self, Write};
@@ -20,6 +21,7 @@ pub use airbyte::AirbyteOutput;
 pub use jsonl::JsonlOutput;
 pub use load::{Loading, Mode, Tally, Written};
 pub use lock::Lock;
+pub use postgres::PostgresOutput;
 pub use sqlite::SqliteOutput;
 
 /// A destination. One thread owns it and hands it every message.
