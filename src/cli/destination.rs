@@ -3,6 +3,7 @@
 //! In: flags. Out: an [`Output`], open. The only place that knows which destinations there are.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,21 +11,26 @@ use std::sync::Arc;
 use super::error::Failure;
 use super::flags::{self, Format};
 use super::read::protocol;
+use super::settings::variable;
 use super::stdout::{Flow, Watched};
 use crate::clock::{Clock, monotonic};
-use crate::output::{JsonlOutput, Loading, Mode, Output, SqliteOutput};
+use crate::output::postgres::{self, Surroundings};
+use crate::output::{JsonlOutput, Loading, Mode, Output, PostgresOutput, SqliteOutput};
 use crate::template::uuid4;
 
 /// What can be written to, for those who named something else.
-const KNOWN: &str = "a destination is `-` (standard output), `FILE.sqlite` or `sqlite:FILE`";
+const KNOWN: &str = "a destination is `-` (standard output), `FILE.sqlite`, `sqlite:FILE` or \
+    `postgres://USER@HOST/DATABASE`";
 
 /// Where records go.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Destination {
     /// Standard output.
     Stdout(Format),
     /// A SQLite database.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, by its URL. That may hold a password.
+    Postgres(String),
 }
 
 impl Destination {
@@ -43,6 +49,10 @@ impl Destination {
                 return Err(Failure::wrong(message).hint("name one, such as `--to FILE.sqlite`"));
             }
         } else if flags.format.is_some() {
+            let to = match &destination {
+                Self::Postgres(url) => postgres::without_password(url),
+                _ => to.to_owned(),
+            };
             let message = format!("`--format` is for standard output, and `{to}` is a database");
             return Err(Failure::wrong(message));
         }
@@ -62,16 +72,14 @@ impl Destination {
             }
             return Ok(Self::Sqlite(file.into()));
         }
-        for (start, what) in [
-            ("postgres:", "PostgreSQL"),
-            ("postgresql:", "PostgreSQL"),
-            ("duckdb:", "DuckDB"),
-        ] {
-            if to.starts_with(start) {
-                return unknown(format!(
-                    "this lowcode does not write to {what} (`--to {start}…`)"
-                ));
-            }
+        if postgres::is_url(to) {
+            return Ok(Self::Postgres(to.to_owned()));
+        }
+        if to.starts_with("postgres:") || to.starts_with("postgresql:") {
+            return unknown("a PostgreSQL database is named by a URL, with `//`".to_owned());
+        }
+        if to.starts_with("duckdb:") {
+            return unknown("this lowcode does not write to DuckDB (`--to duckdb:…`)".to_owned());
         }
         let path = Path::new(to);
         if path.extension() == Some(OsStr::new("sqlite")) {
@@ -104,7 +112,36 @@ impl Destination {
                 Ok(output) => Ok(Box::new(output)),
                 Err(error) => Err(refused(error)),
             },
+            Self::Postgres(url) => {
+                match PostgresOutput::open(url, &surroundings(), loading(flags, clock)) {
+                    Ok(output) => Ok(Box::new(output)),
+                    Err(error) => Err(refused(error)),
+                }
+            }
         }
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout(format) => f.debug_tuple("Stdout").field(format).finish(),
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(url) => f
+                .debug_tuple("Postgres")
+                .field(&postgres::without_password(url))
+                .finish(),
+        }
+    }
+}
+
+/// What the environment says of passwords, as libpq reads it.
+fn surroundings() -> Surroundings {
+    let home = variable("HOME").map(|home| postgres::default_password_file(Path::new(&home)));
+    Surroundings {
+        password: variable("PGPASSWORD"),
+        password_file: variable("PGPASSFILE").map(PathBuf::from).or(home),
+        certificates: variable("SSL_CERT_FILE").map(PathBuf::from),
     }
 }
 
@@ -156,6 +193,10 @@ mod tests {
             (Some("a b.sqlite"), Destination::Sqlite("a b.sqlite".into())),
             (Some("sqlite:a.db"), Destination::Sqlite("a.db".into())),
             (
+                Some("postgresql://u@h/d"),
+                Destination::Postgres("postgresql://u@h/d".to_owned()),
+            ),
+            (
                 Some("sqlite:///tmp/a"),
                 Destination::Sqlite("/tmp/a".into()),
             ),
@@ -164,8 +205,8 @@ mod tests {
         }
         for (to, told) in [
             (
-                "postgres://u:secret@h/d",
-                "this lowcode does not write to PostgreSQL (`--to postgres:…`)",
+                "postgres:secret@h/d",
+                "a PostgreSQL database is named by a URL, with `//`",
             ),
             (
                 "duckdb:a",
@@ -200,6 +241,14 @@ mod tests {
         assert_eq!(
             message(&format),
             "`--format` is for standard output, and `a.sqlite` is a database"
+        );
+        let format = flags::Destination {
+            format: Some(Format::Jsonl),
+            ..flags(Some("postgres://u:secret@h/d"))
+        };
+        assert_eq!(
+            message(&format),
+            "`--format` is for standard output, and `postgres://h:5432/d` is a database"
         );
     }
 }
