@@ -395,7 +395,7 @@ impl Drop for PostgresOutput {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod server;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

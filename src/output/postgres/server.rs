@@ -1,17 +1,25 @@
 //! A PostgreSQL server for tests: on a socket in a temporary folder, as long as the tests run.
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use postgres::{Client, NoTls, SimpleQueryMessage};
+
+/// The server's own, for `localhost`.
+pub(crate) const CERTIFICATE: &str =
+    include_str!("../../../tests/support/keys/p256_certificate.pem");
+const KEY: &str = include_str!("../../../tests/support/keys/p256.pem");
 
 /// A running server.
 pub(crate) struct Server {
     /// The folder of its socket.
     folder: PathBuf,
-    programs: PathBuf,
+    port: u16,
     /// Ends with our end of its standard input, and the server and its folder with it.
     _keeper: Child,
 }
@@ -29,39 +37,40 @@ pub(crate) fn server() -> Option<&'static Server> {
 }
 
 impl Server {
-    /// The URL of a database of its own.
-    pub(crate) fn database(&self) -> String {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("d{}", NUMBER.fetch_add(1, Relaxed));
-        self.psql("postgres", &format!("CREATE DATABASE {name}"));
-        self.url(&name)
-    }
-
+    /// The URL of a database, by the socket.
     pub(crate) fn url(&self, database: &str) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");
-        format!("postgres://postgres@{folder}/{database}")
+        format!("postgres://postgres@{folder}:{}/{database}", self.port)
     }
 
-    /// What `psql` prints: a line a row, cells with `|` between, null as `NULL`.
-    pub(crate) fn psql(&self, database: &str, sql: &str) -> String {
-        let mut command = Command::new(self.programs.join("psql"));
-        command.args([
-            "-XAtq",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-P",
-            "null=NULL",
-            "-U",
-            "postgres",
-        ]);
-        command
-            .arg("-h")
-            .arg(&self.folder)
-            .args(["-d", database, "-c", sql]);
-        let output = command.env("PGTZ", "UTC").output().unwrap();
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{sql}: {told}");
-        String::from_utf8(output.stdout).unwrap()
+    /// The URL of a database, by TCP.
+    pub(crate) fn tcp(&self, database: &str) -> String {
+        format!("postgres://postgres@localhost:{}/{database}", self.port)
+    }
+
+    /// A name for a schema or a database that nobody has used.
+    pub(crate) fn name(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        format!("t{}", NUMBER.fetch_add(1, Relaxed))
+    }
+
+    /// Rows of the last of some statements, cells with `|` between; without any, nothing.
+    pub(crate) fn query(&self, database: &str, sql: &str) -> Vec<String> {
+        let mut client = Client::connect(&self.url(database), NoTls).unwrap();
+        let messages = client
+            .simple_query(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        rows.map(|row| {
+            let cells: Vec<&str> = (0..row.len())
+                .map(|at| row.get(at).unwrap_or("NULL"))
+                .collect();
+            cells.join("|")
+        })
+        .collect()
     }
 }
 
@@ -90,16 +99,35 @@ fn start() -> Result<Server, String> {
     if !made.status.success() {
         return Err(said(&made));
     }
+    let error = |error: std::io::Error| error.to_string();
+    std::fs::write(folder.join("certificate"), CERTIFICATE).map_err(error)?;
+    std::fs::write(folder.join("key"), KEY).map_err(error)?;
+    // The server takes a key only that nobody else can read.
+    let mut install = as_nobody(Path::new("install"));
+    install.args(["-m", "600", "key", "data/key"]);
+    let installed = install.current_dir(&folder).output().map_err(error)?;
+    if !installed.status.success() {
+        return Err(said(&installed));
+    }
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let port = port.map_err(error)?.port();
     // The server ends when nobody holds the other end of the pipe: with the tests, however they end.
-    let mut keeper = as_nobody(Path::new("/bin/sh"));
-    let script = "\"$0/postgres\" -D \"$1/data\" -k \"$1\" -h '' -F >\"$1/log\" 2>&1 & \
-        cat >/dev/null; kill -INT $!; wait; rm -rf \"$1\"/*";
-    keeper.args(["-c", script]).arg(&programs).arg(&folder);
-    let keeper = keeper.current_dir(&folder).stdin(Stdio::piped()).spawn();
-    let keeper = keeper.map_err(|error| error.to_string())?;
+    let mut keeper = Command::new("sh");
+    let script = "folder=$1 port=$2; shift 2; \
+        \"$@\" -D $folder/data -k $folder -h 127.0.0.1 -p $port -F -c ssl=on \
+        -c ssl_cert_file=$folder/certificate -c ssl_key_file=$folder/data/key \
+        >$folder/log 2>&1 & cat >/dev/null; kill -INT $!; wait; rm -rf $folder";
+    keeper
+        .args(["-c", script, "sh"])
+        .arg(&folder)
+        .arg(port.to_string());
+    let postgres = as_nobody(&programs.join("postgres"));
+    keeper.arg(postgres.get_program()).args(postgres.get_args());
+    keeper.current_dir(&folder);
+    let keeper = keeper.stdin(Stdio::piped()).spawn().map_err(error)?;
     let server = Server {
         folder,
-        programs,
+        port,
         _keeper: keeper,
     };
     wait(&server)?;
@@ -108,19 +136,14 @@ fn start() -> Result<Server, String> {
 
 #[expect(clippy::disallowed_methods, reason = "waits for another process")]
 fn wait(server: &Server) -> Result<(), String> {
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        let mut ask = Command::new(server.programs.join("pg_isready"));
-        let answer = ask.arg("-q").arg("-h").arg(&server.folder).status();
-        if answer.map_err(|error| error.to_string())?.success() {
+    for _ in 0..600 {
+        if Client::connect(&server.url("postgres"), NoTls).is_ok() {
             return Ok(());
         }
-        if Instant::now() > until {
-            let log = std::fs::read_to_string(server.folder.join("log"));
-            return Err(format!("it does not start: {}", log.unwrap_or_default()));
-        }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(100));
     }
+    let log = std::fs::read_to_string(server.folder.join("log"));
+    Err(format!("it does not start: {}", log.unwrap_or_default()))
 }
 
 fn said(output: &Output) -> String {
@@ -147,7 +170,7 @@ fn programs() -> Option<PathBuf> {
     ];
     let newest = folders.into_iter().rev().map(|(_, folder)| folder);
     let mut all = newest.chain(others.map(PathBuf::from));
-    all.find(|folder| folder.join("initdb").is_file() && folder.join("psql").is_file())
+    all.find(|folder| folder.join("initdb").is_file())
 }
 
 /// A command; for root, whom the server refuses, as somebody else.
