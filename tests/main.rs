@@ -17,6 +17,8 @@ mod limits;
 mod manifests;
 mod network;
 mod readme;
+mod sqlite;
 mod support;
 mod templates_golden;
 mod trouble;
+mod watching;

@@ -6,7 +6,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
+use serde_json::json;
+
+use super::flags::LogFormat;
+use super::progress;
 use crate::manifest;
 
 /// How a verb ended that could do its work.
@@ -18,6 +23,8 @@ pub(super) enum Outcome {
     Failed,
     /// The manifest's mistakes, which were told, leave nothing to be done.
     Refused,
+    /// All was done, but something was left out, and that was asked to be told.
+    Lossy,
     /// A signal ended the work early.
     Interrupted,
 }
@@ -28,6 +35,7 @@ impl Outcome {
             Outcome::Done => 0,
             Outcome::Failed => 1,
             Outcome::Refused => 2,
+            Outcome::Lossy => 3,
             Outcome::Interrupted => 130,
         }
     }
@@ -183,6 +191,33 @@ pub(super) fn finish(result: Result<Outcome, Failure>) -> ExitCode {
 
 /// Writes to standard error. When that is closed nobody listens, so there is nothing to be done.
 pub(super) fn say(text: &str) {
+    progress::aside(|| match FORMAT.get() {
+        Some(LogFormat::Json) => write(&as_json(text)),
+        Some(LogFormat::Text) | None => write(text),
+    });
+}
+
+/// The form of all that is said from now on.
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// Lets all be said in the form `format` from now on; the first call counts.
+pub(super) fn speak(format: LogFormat) {
+    let _ = FORMAT.set(format);
+}
+
+/// What is said, as an object: its level is the word in front.
+fn as_json(text: &str) -> String {
+    if text.starts_with('{') {
+        return text.to_owned();
+    }
+    let levels = ["error", "warning", "help", "debug"];
+    let of = |level: &&str| text.strip_prefix(level)?.strip_prefix(": ");
+    let found = levels.iter().find_map(|level| Some((*level, of(level)?)));
+    let (level, message) = found.unwrap_or(("info", text));
+    json!({"level": level, "message": message.trim_end()}).to_string()
+}
+
+fn write(text: &str) {
     let mut stderr = io::stderr().lock();
     let _ = stderr.write_all(text.as_bytes());
     if !text.ends_with('\n') {

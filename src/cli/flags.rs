@@ -24,9 +24,54 @@ pub(super) struct Source {
     pub(super) config: Config,
     #[command(flatten)]
     pub(super) time: Time,
-    /// Log what is done in detail, on standard error
+    /// Say more on standard error: `-v` what the streams do, `-vv` each request, `-vvv` the bodies too,
+    /// credentials masked
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// The same as `-vv`, as the reference's command spells it
     #[arg(long)]
     pub(super) debug: bool,
+}
+
+/// What a person, or a program, is told of a run.
+#[derive(Debug, Args)]
+pub(super) struct Watch {
+    /// Say nothing on standard error but what went wrong
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Write what became of each stream to this JSON file
+    #[arg(long, value_name = "FILE.json")]
+    pub(super) report: Option<PathBuf>,
+    /// Exit with 3 when anything was left out: an ignored status, a partition without its key, a value
+    /// that did not fit its column
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// The form of what is said on standard error
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
+    /// Whether a terminal gets colors; `auto` heeds `NO_COLOR`
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Color,
+}
+
+/// The form of what is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    Text,
+    /// A JSON object a line, for programs
+    Json,
+}
+
+/// When there are colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// Where the manifest comes from.

@@ -1,6 +1,6 @@
 //! Instants as people type them: RFC 3339, or a date alone.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
 
 use crate::clock::Micros;
 
@@ -23,6 +23,13 @@ pub(super) fn parse(text: &str) -> Result<Micros, String> {
         }
     }
     Err("expected an instant such as `2025-03-01T00:00:00Z`, or a date".to_owned())
+}
+
+/// Writes an instant so that [`parse`] reads it, in whole seconds.
+pub(super) fn written(instant: Micros) -> String {
+    DateTime::from_timestamp_micros(instant)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Reads `SOURCE_DATE_EPOCH`: whole seconds since 1970, as reproducible-builds.org defines it.

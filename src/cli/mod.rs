@@ -16,9 +16,11 @@ mod load;
 mod network;
 mod normalize;
 mod open;
+mod progress;
 mod protocol;
 mod read;
 mod report;
+mod report_file;
 mod run;
 pub(crate) mod secrets;
 mod settings;
@@ -64,6 +66,7 @@ Exit codes:
   0    done (a closed pipe is done, too)
   1    a stream or the check failed; the other streams are finished
   2    the command line, the manifest, the config or the destination is wrong
+  3    with `--strict`: done, but something was left out
   130  interrupted";
 
 #[derive(Debug, Subcommand)]

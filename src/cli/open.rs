@@ -75,11 +75,13 @@ pub(super) fn open(
     let page = if is_run { "read" } else { verb };
     let network = Network::open(archive, replayed, &source, page, threads)?;
     let mut transport = Arc::clone(&network.transport);
-    if flags.debug {
+    let detail = if flags.debug { 2 } else { flags.verbose };
+    if detail >= 2 {
         let secrets = network.secrets.clone();
         transport = Arc::new(Traced {
             inner: transport,
             secrets,
+            bodies: detail >= 3,
         });
     }
     let budget = (declared.api_budget())

@@ -37,6 +37,25 @@ pub(super) fn print(streams: &[StreamReport], seconds: f64, columns: Option<usiz
     super::error::say(&table(streams, seconds, width));
 }
 
+/// The same as sentences, for a log that programs read.
+pub(super) fn sentences(streams: &[StreamReport]) -> Vec<String> {
+    let of = |stream: &StreamReport| {
+        let StreamReport {
+            name,
+            status,
+            records,
+            requests,
+            retries,
+            ..
+        } = stream;
+        let counts =
+            format!("{name}: {status}; {records} records, {requests} requests, {retries} retries");
+        let notes = stream.notes.iter().map(|note| format!("{name}: {note}"));
+        std::iter::once(counts).chain(notes).collect::<Vec<_>>()
+    };
+    streams.iter().flat_map(of).collect()
+}
+
 /// Draws the table, with totals and notes below, in at most `width` columns where the words allow.
 fn table(streams: &[StreamReport], seconds: f64, width: usize) -> String {
     let mut rows: Vec<[String; 8]> = vec![HEADS.map(str::to_owned)];
@@ -127,7 +146,8 @@ fn shortened(text: &str, width: usize) -> String {
     short
 }
 
-fn grouped(number: u64) -> String {
+/// A number with its thousands apart.
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

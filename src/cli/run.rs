@@ -5,17 +5,19 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::destination::Destination;
-use super::error::{Failure, Outcome, say};
-use super::flags;
+use super::error::{Failure, Outcome, say, speak};
+use super::flags::{self, LogFormat};
 use super::load;
 use super::open::{Broken, Opened, Planned, open};
+use super::progress::Progress;
 use super::report::{self, StreamReport};
+use super::report_file;
 use super::settings::{files_directory, variable};
 use super::signals;
 use super::told::Told;
 use crate::clock::{Clock, monotonic};
 use crate::component::authenticator::Session as _;
-use crate::engine::{self, Options, StreamOutcome};
+use crate::engine::{self, Options, StreamOutcome, Watched};
 use crate::manifest;
 use crate::message::Message;
 use crate::output::Output;
@@ -46,10 +48,13 @@ pub(super) struct Flags {
     pub(super) archive: flags::Archive,
     #[command(flatten)]
     pub(super) threads: flags::Threads,
+    #[command(flatten)]
+    pub(super) watch: flags::Watch,
 }
 
 /// Writes the records to their destination, and the closing table to standard error.
 pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
+    speak(flags.watch.log_format);
     let destination = Destination::of(&flags.destination)?;
     let flow = Arc::default();
     let cancel = signals::listen(&flow)?;
@@ -72,7 +77,9 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         false => None,
     };
     let Planned { plan, broken } = planned;
+    let watched = Watched::default();
     let options = Options {
+        watched: Some(watched.clone()),
         workers: opened.workers(),
         jobs: opened.declared.jobs(&opened.config),
         limit: flags.limit,
@@ -81,6 +88,15 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         groups: opened.groups.clone(),
         ..Options::default()
     };
+    let clock = &opened.source.settings.clock;
+    let progress = Progress::start(
+        &flags.watch,
+        watched,
+        Arc::clone(&opened.session),
+        Arc::clone(clock),
+        !destination.is_database(),
+    );
+    let is_told = flags.source.verbose > 0;
     let began = monotonic();
     let mut told = Told::default();
     let secrets = opened.session.secrets();
@@ -95,6 +111,9 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
             {
                 say(&secrets.mask(&text));
             }
+            if is_told && let Message::Log(log) = &message {
+                say(&secrets.mask(&log.message));
+            }
             if !is_kept && destination.is_database() && matches!(message, Message::State(_)) {
                 return Ok(());
             }
@@ -103,22 +122,36 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     );
     // What was read is written out whole, whatever ended the run.
     let finished = output.finish();
+    drop(progress);
     let recorded = opened.finish();
     for text in told.likewise() {
         say(&secrets.mask(&text));
     }
     let outcome = result?;
     finished?;
-    if !outcome.streams.is_empty() {
-        let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
-        report::print(
-            &reports(&outcome, &broken, &opened.source.settings.clock, &*output),
-            began.elapsed().as_secs_f64(),
-            columns,
-        );
+    let seconds = began.elapsed().as_secs_f64();
+    if let Some(path) = &flags.watch.report {
+        report_file::write(path, &outcome, &*output, clock, seconds)?;
+    }
+    if !outcome.streams.is_empty() && !flags.watch.quiet {
+        let reports = reports(&outcome, &broken, clock, &*output);
+        match flags.watch.log_format {
+            LogFormat::Text => {
+                let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
+                report::print(&reports, seconds, columns);
+            }
+            LogFormat::Json => report::sentences(&reports)
+                .iter()
+                .for_each(|text| say(text)),
+        }
     }
     recorded?;
-    Ok(ending(&outcome, &broken))
+    Ok(match ending(&outcome, &broken) {
+        Outcome::Done if flags.watch.strict && report_file::is_lossy(&outcome, &*output) => {
+            Outcome::Lossy
+        }
+        ended => ended,
+    })
 }
 
 /// Refuses a name that no stream has.

@@ -4,6 +4,7 @@ use super::error::ReadError;
 use super::refusal::{Tried, ignored};
 use super::twins::Told;
 use super::{Session, Shared, StreamStats};
+use crate::clock::monotonic;
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session as _};
 use crate::component::backoff::Tries;
@@ -161,7 +162,7 @@ impl Shared {
                     return Ok(outcome.map_or(Answer::Nothing, Answer::Page));
                 }
                 Action::Ignore => {
-                    stats.ignored.add(1);
+                    stats.ignore(outcome.as_ref().ok().map(|response| response.status));
                     stats.note(session.secrets().mask(&ignored(outcome.as_ref(), verdict)));
                     return Ok(Answer::Nothing);
                 }
@@ -220,7 +221,13 @@ impl Shared {
         stats: &StreamStats,
         request: &Request,
     ) -> Result<Result<Response, TransportError>, ComponentError> {
+        let _under_way = stats.in_flight.enter();
+        let began = monotonic();
         let outcome = self.session.send_within_budget(request)?;
+        stats.took(began.elapsed(), || {
+            let name = format!("{} {}", request.method, request.url);
+            self.session.secrets().mask(&name)
+        });
         if let Ok(response) = &outcome {
             stats.bytes.add(response.wire_bytes);
         }

@@ -36,6 +36,7 @@ mod stats;
 mod turn;
 mod twins;
 mod upload;
+mod watched;
 mod worker;
 
 use channel::{Channel, channel};
@@ -45,8 +46,9 @@ pub use fetch::{Kept, KeptRecord, fetch};
 pub use records::Records;
 pub use resume::{Recall, Resume};
 pub use session::Session;
-pub use stats::{Counter, StreamStats};
+pub use stats::{Counter, Gauge, Slowest, StreamStats};
 pub use twins::Series;
+pub use watched::{Watched, WatchedStream};
 
 use crate::component::cursor::CursorValue;
 use crate::message::{Data, Message};
@@ -89,6 +91,8 @@ pub struct Options {
     pub groups: Vec<BTreeSet<String>>,
     /// Where files go that belong to records.
     pub files: PathBuf,
+    /// Lets somebody look at the counters while the streams are read.
+    pub watched: Option<Watched>,
 }
 
 impl Default for Options {
@@ -103,6 +107,7 @@ impl Default for Options {
             series: None,
             groups: Vec::new(),
             files: std::env::temp_dir().join(FILES),
+            watched: None,
         }
     }
 }
@@ -290,6 +295,9 @@ impl Shared {
     fn end(&self, streams: Vec<usize>) {
         if !streams.is_empty() {
             self.twins.ended(&streams);
+            for &stream in &streams {
+                self.stats[stream].is_ended.store(true, Ordering::Relaxed);
+            }
             self.send(Event::Finished { streams });
         }
     }
@@ -373,6 +381,9 @@ pub fn run_from(
         session,
         plan,
     });
+    if let Some(watched) = &options.watched {
+        watched.show(&shared.plan, &shared.stats);
+    }
     let mut collector = Collector::new(&shared, resume, emit);
     let finished = shared.schedule.finished_at_start();
     shared.twins.ended(&finished);

@@ -99,6 +99,12 @@ impl Session {
         self.cancel.load(Ordering::Relaxed)
     }
 
+    /// How long a host lets the run wait still; none while it may ask.
+    #[must_use]
+    pub fn paused(&self) -> Option<Duration> {
+        self.gate.longest()
+    }
+
     /// The configs that authenticators have made (by a rotated refresh token) since the last call.
     pub fn take_changed_configs(&self) -> Vec<Value> {
         std::mem::take(&mut self.changes().news)

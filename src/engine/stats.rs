@@ -27,6 +27,10 @@ pub struct StreamStats {
     pub retries: Counter,
     /// Responses that an IGNORE rule dropped.
     pub ignored: Counter,
+    /// Requests whose answers are waited for now.
+    pub in_flight: Gauge,
+    by_status: Mutex<BTreeMap<u16, u64>>,
+    slowest: Mutex<Option<Slowest>>,
     /// Bytes of response bodies on the wire.
     pub bytes: Counter,
     /// Partitions read to their end.
@@ -37,11 +41,49 @@ pub struct StreamStats {
     pub waited: Counter,
     /// Whether its first partition was told of.
     pub(super) is_started: AtomicBool,
+    /// Whether it came to its end.
+    pub(super) is_ended: AtomicBool,
     notes: Mutex<BTreeMap<String, (String, u64)>>,
     /// The path of the extractor.
     pub(super) records_path: Watch,
     /// The path of the next page's token.
     pub(super) token_path: Watch,
+}
+
+/// The request that took longest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slowest {
+    /// From its first byte to the last one of its answer.
+    pub took: Duration,
+    /// Method and URL, credentials masked.
+    pub request: String,
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// One more, until what comes back is dropped.
+    pub(super) fn enter(&self) -> Entered<'_> {
+        self.0.fetch_add(1, Relaxed);
+        Entered(self)
+    }
+
+    /// How many there are now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// One that counts as long as this lives.
+pub(super) struct Entered<'a>(&'a Gauge);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// A path of the manifest in the responses of a stream: whether it was ever there, and what to say
@@ -99,6 +141,42 @@ impl Counter {
 }
 
 impl StreamStats {
+    /// Counts an answer that an IGNORE rule drops; without a status there was none.
+    pub(super) fn ignore(&self, status: Option<u16>) {
+        self.ignored.add(1);
+        let mut counts = self
+            .by_status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(status.unwrap_or_default()).or_default() += 1;
+    }
+
+    /// Answers that an IGNORE rule dropped, by their status; 0 where no answer came.
+    #[must_use]
+    pub fn ignored_by_status(&self) -> BTreeMap<u16, u64> {
+        let counts = self
+            .by_status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        counts.clone()
+    }
+
+    /// Notes how long a request took; `name` is asked for when it is the slowest so far.
+    pub(super) fn took(&self, took: Duration, name: impl FnOnce() -> String) {
+        let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
+        if slowest.as_ref().is_none_or(|slowest| slowest.took < took) {
+            let request = name();
+            *slowest = Some(Slowest { took, request });
+        }
+    }
+
+    /// The request that took longest.
+    #[must_use]
+    pub fn slowest(&self) -> Option<Slowest> {
+        let slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
+        slowest.clone()
+    }
+
     /// Notes that something was left out, and why; equal reasons are counted.
     pub(super) fn note(&self, reason: String) {
         self.note_all(&reason, 1, || reason.clone());
@@ -122,6 +200,12 @@ impl StreamStats {
     pub fn notes(&self) -> Vec<(String, u64)> {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         notes.values().cloned().collect()
+    }
+
+    /// Whether the stream has begun and not come to its end.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.is_started.load(Relaxed) && !self.is_ended.load(Relaxed)
     }
 
     /// Time of all waits between tries.

@@ -138,6 +138,18 @@ impl Gate {
         self.wait_until(|_| over)
     }
 
+    /// How long the longest pause lasts still; none while the gate is open to all.
+    #[must_use]
+    pub fn longest(&self) -> Option<Duration> {
+        let now = monotonic();
+        let state = self.lock();
+        let left = state
+            .closed
+            .values()
+            .map(|over| over.saturating_duration_since(now));
+        left.max().filter(|left| !left.is_zero())
+    }
+
     /// Lets nobody wait any longer, from now on.
     pub fn stop(&self) {
         self.lock().stopped = true;

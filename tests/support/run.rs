@@ -314,6 +314,11 @@ impl Output {
         lines
     }
 
+    /// The path of a file in the run's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// A file of the run's folder, written by the run or by the test.
     pub(crate) fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name))

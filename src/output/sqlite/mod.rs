@@ -32,7 +32,7 @@ const NAMES: Rules = Rules {
 /// Bytes of records after which is committed, at the next point at which it may be.
 const BATCH: usize = 8 * 1024 * 1024;
 /// The time after which is committed likewise.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
 /// How long to wait for another program that writes to the same database.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -349,7 +349,11 @@ impl Output for SqliteOutput {
     }
 
     fn write(&mut self, message: &Message) -> io::Result<()> {
-        let result = self.take(message);
+        let result = if self.is_broken {
+            Err(Fault::own("nothing is written after an error".to_owned()))
+        } else {
+            self.take(message)
+        };
         self.guard(result)
     }
 

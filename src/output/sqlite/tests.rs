@@ -713,3 +713,39 @@ fn states_are_kept_where_they_can_be_used() {
     output.store().unwrap().forget(None).unwrap();
     assert_eq!(output.store().unwrap().states().unwrap(), []);
 }
+
+#[test]
+fn a_full_disk_leaves_what_was_committed() {
+    let place = Place::new();
+    let mut output = place.open(Some(Mode::Append), false);
+    output.begin(&[ids()]).unwrap();
+    output.write(&page("s", 0, &[r#"{"id":1}"#])).unwrap();
+    output
+        .write(&progress(vec![begun(), found(0), at(0, Some(json!(1)))]))
+        .unwrap();
+    output.flush().unwrap();
+    let pages: i64 = (output.connection)
+        .query_row("PRAGMA page_count", [], |row| row.get(0))
+        .unwrap();
+    (output.connection)
+        .execute_batch(&format!("PRAGMA max_page_count = {}", pages + 2))
+        .unwrap();
+    let large = format!(r#"{{"id":2,"x":"{}"}}"#, "x".repeat(100_000));
+    let error = output.write(&page("s", 0, &[&large])).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert!(
+        error
+            .to_string()
+            .ends_with("a.sqlite`: database or disk is full"),
+        "{error}"
+    );
+    output
+        .write(&progress(vec![at(0, Some(json!(2)))]))
+        .unwrap_err();
+    output.finish().unwrap();
+    drop(output);
+    assert_eq!(place.ids(), ["1"]);
+    let mut output = place.open(Some(Mode::Append), false);
+    output.begin(&[ids()]).unwrap();
+    assert_eq!(steps(&mut output).last(), Some(&at(0, Some(json!(1)))));
+}
