@@ -263,7 +263,7 @@ fn a_destination_that_cannot_be_written_to_is_told() {
     );
     let told = refused(&path("missing/a.sqlite"), 2);
     assert!(told.contains("cannot be written to"), "{told}");
-    for to in ["out/", "postgres://localhost/x", "duckdb:x", "x.csv"] {
+    for to in ["out/", "postgres:localhost", "duckdb:x", "x.csv"] {
         let told = refused(to, 2);
         assert!(told.contains("help: a destination is `-`"), "{told}");
     }

@@ -323,7 +323,6 @@ mod tests {
         for url in [
             "postgres://me:top?secret@h/d",
             "postgres://me:secret@h:port/d",
-            "postgres://me:secret%zz@h/d",
             "postgres://me:secret@h/d?schema=%f",
             "postgres://me:secret@h/d?color=secret",
         ] {

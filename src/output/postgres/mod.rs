@@ -11,6 +11,7 @@ mod database;
 mod fault;
 mod instant;
 mod jsonb;
+mod load;
 mod password;
 mod publish;
 mod row;

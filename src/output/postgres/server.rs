@@ -13,6 +13,8 @@ use postgres::{Client, NoTls, SimpleQueryMessage};
 /// The server's own, for `localhost`.
 pub(crate) const CERTIFICATE: &str =
     include_str!("../../../tests/support/keys/p256_certificate.pem");
+/// That of the user `postgres`.
+pub(crate) const PASSWORD: &str = "pass@word";
 const KEY: &str = include_str!("../../../tests/support/keys/p256.pem");
 
 /// A running server.
@@ -43,9 +45,9 @@ impl Server {
         format!("postgres://postgres@{folder}:{}/{database}", self.port)
     }
 
-    /// The URL of a database, by TCP.
-    pub(crate) fn tcp(&self, database: &str) -> String {
-        format!("postgres://postgres@localhost:{}/{database}", self.port)
+    /// The URL of a database by TCP, for which there is a [`PASSWORD`].
+    pub(crate) fn tcp(&self, user: &str, database: &str) -> String {
+        format!("postgres://{user}@localhost:{}/{database}", self.port)
     }
 
     /// A name for a schema or a database that nobody has used.
@@ -83,17 +85,10 @@ fn start() -> Result<Server, String> {
     std::fs::set_permissions(&folder, open).map_err(|error| error.to_string())?;
     let data = folder.join("data");
     let mut init = as_nobody(&programs.join("initdb"));
-    init.args([
-        "-A",
-        "trust",
-        "-U",
-        "postgres",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--no-sync",
-        "-D",
-    ]);
+    std::fs::write(folder.join("password"), PASSWORD).map_err(|error| error.to_string())?;
+    init.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
+    init.args(["--pwfile=password", "-U", "postgres", "-E", "UTF8"]);
+    init.args(["--locale=C", "--no-sync", "-D"]);
     let made = init.arg(&data).current_dir(&folder).output();
     let made = made.map_err(|error| error.to_string())?;
     if !made.status.success() {

@@ -1,15 +1,15 @@
-//! The table of one stream: made, widened, and written to.
+//! The table of one stream: made and widened.
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
+use super::NAMES;
 use super::cell::{self, Cell};
 use super::database::{Database, quoted};
 use super::fault::{Fault, Result};
 use super::row::Row;
-use super::{NAMES, publish};
-use crate::message::{CatalogStream, Data};
+use crate::message::CatalogStream;
 use crate::output::column::{self, Column, EXTRA, LOADED_AT, RUN};
 use crate::output::{Mode, Written};
 
@@ -19,33 +19,33 @@ const MOST: usize = 1500;
 /// The column of a staging table for the unit that wrote a row. Nobody sees it in the table itself.
 pub(super) const UNIT: &str = "_lowcode_unit";
 /// The column of a batch for the order of its rows.
-const ORDER: &str = "_lowcode_order";
+pub(super) const ORDER: &str = "_lowcode_order";
 
 /// The table of one stream.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: String,
-    mode: Mode,
-    columns: Vec<Column>,
-    has_metadata: bool,
-    row: Row,
-    is_ready: bool,
+    pub(super) mode: Mode,
+    pub(super) columns: Vec<Column>,
+    pub(super) has_metadata: bool,
+    pub(super) row: Row,
+    pub(super) is_ready: bool,
     /// Whether the rows of an interrupted load are gone on with.
     pub(super) goes_on: bool,
     /// Whether the stream was read to its end, as its status says.
     pub(super) is_complete: bool,
-    is_published: bool,
-    records: u64,
+    pub(super) is_published: bool,
+    pub(super) records: u64,
     /// Lines that are not sent yet: by unit when rows are appended, else all of them under 0.
-    lines: IndexMap<u64, Vec<u8>>,
+    pub(super) lines: IndexMap<u64, Vec<u8>>,
     /// Lines of units that were read to their end, for the table itself.
-    settled: Vec<u8>,
+    pub(super) settled: Vec<u8>,
     /// Rows in the staging table, by unit when rows are appended.
-    staged: HashMap<u64, u64>,
+    pub(super) staged: HashMap<u64, u64>,
     /// Rows in the staging table, as they are kept beside it.
-    told: u64,
+    pub(super) told: u64,
     /// Units whose rows go from the staging table to the table itself.
-    leaving: Vec<u64>,
+    pub(super) leaving: Vec<u64>,
 }
 
 impl Table {
@@ -160,6 +160,9 @@ impl Table {
     /// Rows of units that an interrupted load has not read to their end.
     fn ready_added(&mut self, database: &mut Database) -> Result<()> {
         let staging = self.staging();
+        // Of an earlier upsert: added rows may have the key of others.
+        let key = database.named(&key_index(&self.name));
+        database.run(&format!("DROP INDEX IF EXISTS {key}"))?;
         if database.relation(&staging)?.is_none() {
             return Ok(());
         }
@@ -178,7 +181,7 @@ impl Table {
     }
 
     /// Own columns: names, and the types that they are made with.
-    fn own(&self) -> impl Iterator<Item = (&str, &'static str)> {
+    pub(super) fn own(&self) -> impl Iterator<Item = (&str, &'static str)> {
         let columns = self.columns.iter();
         let columns = columns.map(|column| (column.name.as_str(), cell::declared(column.kind)));
         let metadata = [(LOADED_AT, "timestamp with time zone"), (RUN, "text")];
@@ -224,7 +227,7 @@ impl Table {
         Ok(cells.collect())
     }
 
-    fn keys(&self) -> Vec<String> {
+    pub(super) fn keys(&self) -> Vec<String> {
         let keys = self.columns.iter().filter(|column| column.is_key);
         keys.map(|column| quoted(&column.name)).collect()
     }
@@ -266,243 +269,6 @@ impl Table {
             )),
             _ => fault,
         })
-    }
-
-    /// Makes lines of `records`; how many bytes they have.
-    pub(super) fn write(&mut self, unit: u64, records: &[Data], stamp: &str, run: &str) -> usize {
-        let mut behind = Vec::new();
-        if self.has_metadata {
-            behind.push(b'\t');
-            behind.extend_from_slice(stamp.as_bytes());
-            behind.push(b'\t');
-            cell::escape(run.as_bytes(), &mut behind);
-        }
-        if self.mode == Mode::Replace {
-            behind.extend_from_slice(format!("\t{unit}").as_bytes());
-        }
-        behind.push(b'\n');
-        let key = if self.mode == Mode::Append { unit } else { 0 };
-        let lines = self.lines.entry(key).or_default();
-        let before = lines.len();
-        for record in records {
-            self.row.put(record, &behind, lines);
-        }
-        self.records += records.len() as u64;
-        lines.len() - before
-    }
-
-    /// Sends all lines. The table has to be ready.
-    pub(super) fn send(&mut self, database: &mut Database) -> Result<()> {
-        let is_empty = self.settled.is_empty() && self.leaving.is_empty();
-        if is_empty && self.lines.values().all(Vec::is_empty) {
-            return Ok(());
-        }
-        self.ready(database)?;
-        match self.mode {
-            Mode::Replace => self.send_replacing(database),
-            Mode::Append => self.send_added(database),
-            Mode::Upsert => self.send_merged(database),
-        }
-    }
-
-    fn send_replacing(&mut self, database: &mut Database) -> Result<()> {
-        let (staged, names) = (database.named(&self.staging()), self.names());
-        if let Some(lines) = self.lines.get_mut(&0) {
-            let names = format!("{names}, {}", quoted(UNIT));
-            database.copy(&staged, &names, lines)?;
-            *self.staged.entry(0).or_default() += rows_of(lines);
-            lines.clear();
-        }
-        Ok(())
-    }
-
-    /// The last row of a key wins; those without a key are added, since null is the same as nothing.
-    fn send_merged(&mut self, database: &mut Database) -> Result<()> {
-        let (table, names, keys) = (database.named(&self.name), self.names(), self.keys());
-        let (batch, order) = (quoted(&self.staging()), quoted(ORDER));
-        if let Some(lines) = self.lines.get_mut(&0) {
-            database.copy(&batch, &names, lines)?;
-            lines.clear();
-        }
-        let same = keys.iter().map(|key| format!("later.{key} = batch.{key}"));
-        let same: Vec<String> = same.collect();
-        let others = self.own().map(|(name, _)| quoted(name));
-        let others = others.filter(|name| !keys.contains(name));
-        let others: Vec<String> = others
-            .map(|name| format!("{name} = excluded.{name}"))
-            .collect();
-        database.run(&format!(
-            "INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE NOT EXISTS \
-             (SELECT FROM {batch} AS later WHERE {same} AND later.{order} > batch.{order}) \
-             ON CONFLICT ({keys}) DO UPDATE SET {others}; TRUNCATE {batch}",
-            same = same.join(" AND "),
-            keys = keys.join(", "),
-            others = others.join(", "),
-        ))
-    }
-
-    /// Rows of units that were read to their end go to the table, others wait beside it: they may be
-    /// void one day, and cannot be told from others there.
-    fn send_added(&mut self, database: &mut Database) -> Result<()> {
-        let (table, names) = (database.named(&self.name), self.names());
-        database.copy(&table, &names, &self.settled)?;
-        self.settled.clear();
-        let mut lines = Vec::new();
-        for (unit, of_unit) in self.lines.drain(..) {
-            *self.staged.entry(unit).or_default() += rows_of(&of_unit);
-            let behind = format!("\t{unit}\n");
-            for line in of_unit.split_inclusive(|byte| *byte == b'\n') {
-                lines.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
-                lines.extend_from_slice(behind.as_bytes());
-            }
-        }
-        let (staging, unit) = (self.staging(), quoted(UNIT));
-        let staged = database.named(&staging);
-        if !lines.is_empty() {
-            if database.relation(&staging)?.is_none() {
-                database.run(&format!(
-                    "CREATE TABLE {staged} (LIKE {table}, {unit} bigint NOT NULL); \
-                     CREATE INDEX ON {staged} ({unit})"
-                ))?;
-            }
-            database.copy(&staged, &format!("{names}, {unit}"), &lines)?;
-        }
-        let leaving: Vec<i64> = self.leaving.drain(..).map(number).collect();
-        if leaving.is_empty() {
-            return Ok(());
-        }
-        self.staged
-            .retain(|unit, _| !leaving.contains(&number(*unit)));
-        if self.staged.is_empty() {
-            return database.run(&format!(
-                "INSERT INTO {table} ({names}) SELECT {names} FROM {staged}; TRUNCATE {staged}"
-            ));
-        }
-        database.execute(
-            &format!(
-                "WITH gone AS (DELETE FROM {staged} WHERE {unit} = ANY($1) RETURNING *) \
-                 INSERT INTO {table} ({names}) SELECT {names} FROM gone"
-            ),
-            &[&leaving],
-        )?;
-        Ok(())
-    }
-
-    /// The load begins anew: rows of an unfinished one go. Those that were appended stay, since a state
-    /// may count them as read.
-    pub(super) fn begin(&mut self, database: &mut Database) -> Result<()> {
-        match self.mode {
-            Mode::Upsert => {}
-            Mode::Append => {
-                self.ready(database)?;
-                self.settle_all();
-            }
-            Mode::Replace => {
-                self.lines.clear();
-                self.goes_on = false;
-                self.is_ready = false;
-                self.records = 0;
-            }
-        }
-        self.ready(database)
-    }
-
-    /// Removes the rows that a unit has written in the present load.
-    pub(super) fn void(&mut self, database: &mut Database, unit: u64) -> Result<()> {
-        if self.mode == Mode::Upsert {
-            return Ok(());
-        }
-        self.ready(database)?;
-        let own = self
-            .lines
-            .swap_remove(&unit)
-            .filter(|_| self.mode == Mode::Append);
-        if let Some(lines) = own {
-            self.records = self.records.saturating_sub(rows_of(&lines));
-        }
-        if self.mode == Mode::Replace {
-            self.send(database)?;
-        } else if self.staged.remove(&unit).is_none() {
-            return Ok(());
-        }
-        let (staged, column) = (database.named(&self.staging()), quoted(UNIT));
-        let delete = format!("DELETE FROM {staged} WHERE {column} = $1");
-        let gone = database.execute(&delete, &[&number(unit)])?;
-        if let Some(all) = self
-            .staged
-            .get_mut(&0)
-            .filter(|_| self.mode == Mode::Replace)
-        {
-            *all = all.saturating_sub(gone);
-        }
-        self.records = self.records.saturating_sub(gone);
-        Ok(())
-    }
-
-    /// The rows of a unit are all there.
-    pub(super) fn settle(&mut self, unit: u64) {
-        if self.mode != Mode::Append {
-            return;
-        }
-        if let Some(lines) = self.lines.swap_remove(&unit) {
-            self.settled.extend_from_slice(&lines);
-        }
-        if self.staged.contains_key(&unit) {
-            self.leaving.push(unit);
-        }
-    }
-
-    /// The rows of all units are all there.
-    pub(super) fn settle_all(&mut self) {
-        let mut units: Vec<u64> = self
-            .lines
-            .keys()
-            .chain(self.staged.keys())
-            .copied()
-            .collect();
-        units.sort_unstable();
-        units.dedup();
-        self.leaving.clear();
-        for unit in units {
-            self.settle(unit);
-        }
-    }
-
-    /// Shows readers what was written.
-    pub(super) fn publish(&mut self, database: &mut Database) -> Result<()> {
-        self.ready(database)?;
-        self.settle_all();
-        self.send(database)?;
-        self.is_published = true;
-        match self.mode {
-            Mode::Upsert => return Ok(()),
-            Mode::Append => {
-                let staged = database.named(&self.staging());
-                return database.run(&format!("DROP TABLE IF EXISTS {staged}"));
-            }
-            Mode::Replace => publish::replace(database, self)?,
-        }
-        self.is_ready = false;
-        self.goes_on = false;
-        self.staged.clear();
-        Ok(())
-    }
-
-    /// Removes what this run has written and no other can go on with.
-    pub(super) fn discard(&mut self, database: &mut Database) -> Result<()> {
-        match self.mode {
-            Mode::Replace if self.is_ready && !self.goes_on => {
-                let staged = database.named(&self.staging());
-                self.lines.clear();
-                self.is_ready = false;
-                database.run(&format!("DROP TABLE IF EXISTS {staged}"))
-            }
-            Mode::Append => {
-                self.settle_all();
-                self.send(database)
-            }
-            _ => self.send(database),
-        }
     }
 
     pub(super) fn written(&self) -> Written {
@@ -547,9 +313,4 @@ pub(super) fn number(unit: u64) -> i64 {
 
 fn count(row: &postgres::Row, column: usize) -> Result<u64> {
     Ok(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or_default())
-}
-
-/// How many rows the lines are; a line break as such only ends one.
-fn rows_of(lines: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', lines).count() as u64
 }

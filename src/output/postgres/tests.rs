@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde_json::{Value, json};
 
-use super::server::{Server, server};
+use super::server::{CERTIFICATE, PASSWORD, Server, server};
 use super::*;
 use crate::message::{StreamSlice, Text};
 
@@ -467,6 +467,53 @@ fn what_is_in_the_way_is_told() {
     assert!(told.ends_with(&holder), "{told}");
     drop(output);
     drop(place.open(None, false));
+}
+
+#[test]
+fn tls_and_passwords_are_those_of_the_url_and_the_environment() {
+    let Some(place) = Place::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own.pem");
+    std::fs::write(&own, CERTIFICATE).unwrap();
+    let own = own.display();
+    let open = |user: &str, options: &str, around: &Surroundings| {
+        let url = place.server.tcp(user, "postgres");
+        let loading = Loading {
+            mode: None,
+            has_metadata: false,
+            run: String::new(),
+            now: Box::new(|| 0),
+            elapsed: Box::new(Duration::default),
+        };
+        let url = format!("{url}?schema={}&{options}", place.schema);
+        PostgresOutput::open(&url, around, loading).map(drop)
+    };
+    let mut around = Surroundings {
+        password: Some(PASSWORD.to_owned()),
+        ..Surroundings::default()
+    };
+    let encoded = "postgres:pass%40word";
+    for (user, options) in [
+        ("postgres", "sslmode=disable".to_owned()),
+        ("postgres", "sslmode=require".to_owned()),
+        (encoded, format!("sslmode=verify-full&sslrootcert={own}")),
+    ] {
+        open(user, &options, &around).unwrap();
+    }
+    let error = open("postgres", "sslmode=verify-full", &around).unwrap_err();
+    assert!(error.to_string().contains("certificate"), "{error}");
+    around.certificates = Some(own.to_string().into());
+    open("postgres", "sslmode=verify-full", &around).unwrap();
+    around.password = Some("hidden".to_owned());
+    for user in ["postgres", "postgres:hidden"] {
+        let error = open(user, "", &around).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let told = error.to_string();
+        assert!(
+            told.contains("PGPASSWORD") && !told.contains("hidden"),
+            "{told}"
+        );
+    }
 }
 
 #[test]
