@@ -4,6 +4,7 @@
 
 mod asana;
 mod message;
+mod output;
 mod steps;
 
 fn main() {

@@ -5,9 +5,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Buffers that are kept for later: about as many as there are bodies at the same time in a chain of
-/// pages.
-const MOST: usize = 4;
+/// Buffers that are kept for later: one for the page that is fetched, and one for the next.
+const MOST: usize = 2;
 /// Bytes from which a buffer is worth keeping, and up to which.
 const WORTH: std::ops::RangeInclusive<usize> = (32 << 10)..=(2 << 20);
 

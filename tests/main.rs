@@ -12,6 +12,7 @@ mod cli;
 mod conformance;
 mod embedding;
 mod errors;
+mod files;
 mod layers;
 mod limits;
 mod manifests;

@@ -73,6 +73,8 @@ impl Database {
                     (Cell::Null, _) => continue,
                     (Cell::Integer(is), "BOOLEAN") => json!(is == 1),
                     (Cell::Integer(number), "INTEGER") => json!(number),
+                    // The double 2.0 is what the API wrote as 2.
+                    (Cell::Real(number), "REAL") if number.fract() == 0.0 => json!(number as i64),
                     (Cell::Real(number), "REAL") => json!(number),
                     (Cell::Text(text), "TEXT") if text.starts_with(['{', '[']) => {
                         serde_json::from_str(&text).expect("JSON")
@@ -110,7 +112,8 @@ fn each_value_is_the_one_that_the_same_run_prints() {
     let server = Server::start();
     let printed = lowcode(&server, "run", &config_of_all(), &[]).success();
     let database = Database::new();
-    let run = database.run(&server, MANIFEST, &[]).success();
+    // Another one: an export is numbered by those before it.
+    let run = database.run(&Server::start(), MANIFEST, &[]).success();
     assert_eq!(run.stdout, "");
     for stream in STREAMS {
         // A task of two projects is printed twice, and has one row.
@@ -263,7 +266,7 @@ fn a_destination_that_cannot_be_written_to_is_told() {
     );
     let told = refused(&path("missing/a.sqlite"), 2);
     assert!(told.contains("cannot be written to"), "{told}");
-    for to in ["out/", "postgres:localhost", "duckdb:x", "x.csv"] {
+    for to in ["postgres:localhost", "duckdb:x", "x.csv"] {
         let told = refused(to, 2);
         assert!(told.contains("help: a destination is `-`"), "{told}");
     }

@@ -15,22 +15,37 @@ use super::settings::variable;
 use super::stdout::{Flow, Watched};
 use crate::clock::{Clock, monotonic};
 use crate::output::postgres::{self, Surroundings};
-use crate::output::{JsonlOutput, Loading, Mode, Output, PostgresOutput, SqliteOutput};
+use crate::output::{
+    ArrowOutput, CsvOutput, FileFormat, FilesOutput, JsonlOutput, Loading, Mode, Output,
+    PostgresOutput, SingerOutput, SqliteOutput,
+};
 use crate::template::uuid4;
 
 /// What can be written to, for those who named something else.
 const KNOWN: &str = "a destination is `-` (standard output), `FILE.sqlite`, `sqlite:FILE` or \
-    `postgres://USER@HOST/DATABASE`";
+    `postgres://USER@HOST/DATABASE` (a database), or `DIR/` (a folder)";
 
 /// Where records go.
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Destination {
     /// Standard output.
     Stdout(Format),
     /// A SQLite database.
     Sqlite(PathBuf),
-    /// A PostgreSQL database, by its URL. That may hold a password.
-    Postgres(String),
+    /// A PostgreSQL database, by its URL, which may hold a password.
+    Postgres(Url),
+    /// A folder, with a file a stream.
+    Folder(PathBuf, FileFormat),
+}
+
+/// The URL of a database, which is shown without its password.
+#[derive(PartialEq, Eq)]
+pub(super) struct Url(String);
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&postgres::without_password(&self.0))
+    }
 }
 
 impl Destination {
@@ -48,9 +63,9 @@ impl Destination {
                 let message = format!("`{flag}` is about a database, and standard output is none");
                 return Err(Failure::wrong(message).hint("name one, such as `--to FILE.sqlite`"));
             }
-        } else if flags.format.is_some() {
+        } else if flags.format.is_some() && !matches!(destination, Self::Folder(..)) {
             let to = match &destination {
-                Self::Postgres(url) => postgres::without_password(url),
+                Self::Postgres(url) => postgres::without_password(&url.0),
                 _ => to.to_owned(),
             };
             let message = format!("`--format` is for standard output, and `{to}` is a database");
@@ -61,8 +76,14 @@ impl Destination {
 
     fn named(to: &str, format: Option<Format>) -> Result<Self, Failure> {
         let unknown = |message: String| Err(Failure::wrong(message).hint(KNOWN));
+        let format = format.unwrap_or(Format::Jsonl);
         if to == "-" {
-            return Ok(Self::Stdout(format.unwrap_or(Format::Jsonl)));
+            if format == Format::Parquet {
+                let message = "Parquet is for files, and standard output is none";
+                let hint = "name a folder, such as `--to DIR/`, or have `--format arrow`";
+                return Err(Failure::wrong(message).hint(hint));
+            }
+            return Ok(Self::Stdout(format));
         }
         if let Some(file) = to.strip_prefix("sqlite:") {
             // As a URL it has slashes that are no part of the path.
@@ -73,7 +94,7 @@ impl Destination {
             return Ok(Self::Sqlite(file.into()));
         }
         if postgres::is_url(to) {
-            return Ok(Self::Postgres(to.to_owned()));
+            return Ok(Self::Postgres(Url(to.to_owned())));
         }
         if to.starts_with("postgres:") || to.starts_with("postgresql:") {
             return unknown("a PostgreSQL database is named by a URL, with `//`".to_owned());
@@ -86,16 +107,38 @@ impl Destination {
             return Ok(Self::Sqlite(path.to_owned()));
         }
         if to.ends_with(['/', '\\']) || path.is_dir() {
-            return unknown(format!(
-                "this lowcode does not write files into a folder (`--to {to}`)"
-            ));
+            let format = match format {
+                Format::Jsonl => FileFormat::Jsonl,
+                Format::Csv => FileFormat::Csv,
+                Format::Parquet => FileFormat::Parquet,
+                Format::Arrow | Format::Singer | Format::Airbyte => {
+                    let message = format!("`{to}` is a folder, and that format is for one output");
+                    let hint = "files are `jsonl`, `csv` or `parquet`";
+                    return Err(Failure::wrong(message).hint(hint));
+                }
+            };
+            return Ok(Self::Folder(path.to_owned(), format));
         }
         unknown(format!("`--to {to}` is no destination"))
     }
 
-    /// Whether it is told of the streams and their schemas, and may remember runs.
+    /// Whether it may remember runs.
     pub(super) const fn is_database(&self) -> bool {
         !matches!(self, Self::Stdout(_))
+    }
+
+    /// Whether it is told of the streams and their schemas.
+    pub(super) const fn has_schemas(&self) -> bool {
+        !matches!(self, Self::Stdout(Format::Jsonl | Format::Airbyte))
+    }
+
+    /// The mode of all streams; none: each has its own.
+    pub(super) fn mode(&self, flags: &flags::Destination) -> Option<Mode> {
+        let mode = flags.mode.map(Mode::from);
+        match self {
+            Self::Folder(..) => mode.or(Some(Mode::Replace)),
+            Self::Stdout(_) | Self::Sqlite(_) | Self::Postgres(_) => mode,
+        }
     }
 
     /// Opens it.
@@ -105,33 +148,46 @@ impl Destination {
         clock: &Arc<Clock>,
         flow: &Arc<Flow>,
     ) -> Result<Box<dyn Output>, Failure> {
-        match self {
-            Self::Stdout(Format::Jsonl) => Ok(Box::new(JsonlOutput::new(Watched::stdout(flow)))),
-            Self::Stdout(Format::Airbyte) => Ok(Box::new(protocol(clock, flow))),
-            Self::Sqlite(path) => match SqliteOutput::open(path, loading(flags, clock)) {
-                Ok(output) => Ok(Box::new(output)),
-                Err(error) => Err(refused(error)),
-            },
-            Self::Postgres(url) => {
-                match PostgresOutput::open(url, &surroundings(), loading(flags, clock)) {
-                    Ok(output) => Ok(Box::new(output)),
-                    Err(error) => Err(refused(error)),
-                }
+        let stdout = || Watched::stdout(flow);
+        let opened: io::Result<Box<dyn Output>> = match self {
+            Self::Stdout(Format::Csv) => Ok(Box::new(CsvOutput::new(stdout()))),
+            Self::Stdout(Format::Arrow) => Ok(Box::new(ArrowOutput::new(stdout()))),
+            Self::Stdout(Format::Singer) => {
+                let clock = Arc::clone(clock);
+                Ok(Box::new(SingerOutput::new(stdout(), move || clock.now())))
             }
-        }
+            Self::Stdout(Format::Airbyte) => Ok(Box::new(protocol(clock, flow))),
+            Self::Stdout(Format::Jsonl | Format::Parquet) => {
+                Ok(Box::new(JsonlOutput::new(stdout())))
+            }
+            Self::Sqlite(path) => SqliteOutput::open(path, self.loading(flags, clock))
+                .map(|output| Box::new(output) as Box<dyn Output>),
+            Self::Postgres(url) => {
+                PostgresOutput::open(&url.0, &surroundings(), self.loading(flags, clock))
+                    .map(|output| Box::new(output) as Box<dyn Output>)
+            }
+            Self::Folder(path, format) => {
+                FilesOutput::open(path, *format, self.loading(flags, clock))
+                    .map(|output| Box::new(output) as Box<dyn Output>)
+            }
+        };
+        opened.map_err(refused)
     }
-}
 
-impl fmt::Debug for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdout(format) => f.debug_tuple("Stdout").field(format).finish(),
-            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
-            Self::Postgres(url) => f
-                .debug_tuple("Postgres")
-                .field(&postgres::without_password(url))
-                .finish(),
-        }
+    fn loading(&self, flags: &flags::Destination, clock: &Arc<Clock>) -> Loading {
+        let clock = Arc::clone(clock);
+        let began = monotonic();
+        let mut loading = Loading {
+            mode: self.mode(flags),
+            has_metadata: !flags.no_metadata,
+            run: String::new(),
+            now: Box::new(move || clock.now()),
+            elapsed: Box::new(move || began.elapsed()),
+        };
+        // Runs in the order of their names are in that of time.
+        let random: String = uuid4().chars().take(8).collect();
+        loading.run = format!("{}-{random}", loading.stamp());
+        loading
     }
 }
 
@@ -143,22 +199,6 @@ fn surroundings() -> Surroundings {
         password_file: variable("PGPASSFILE").map(PathBuf::from).or(home),
         certificates: variable("SSL_CERT_FILE").map(PathBuf::from),
     }
-}
-
-fn loading(flags: &flags::Destination, clock: &Arc<Clock>) -> Loading {
-    let clock = Arc::clone(clock);
-    let began = monotonic();
-    let mut loading = Loading {
-        mode: flags.mode.map(Mode::from),
-        has_metadata: !flags.no_metadata,
-        run: String::new(),
-        now: Box::new(move || clock.now()),
-        elapsed: Box::new(move || began.elapsed()),
-    };
-    // Runs in the order of their names are in that of time.
-    let random: String = uuid4().chars().take(8).collect();
-    loading.run = format!("{}-{random}", loading.stamp());
-    loading
 }
 
 /// A destination that cannot be opened is the wrong one, unless it only is in use.
@@ -194,7 +234,7 @@ mod tests {
             (Some("sqlite:a.db"), Destination::Sqlite("a.db".into())),
             (
                 Some("postgresql://u@h/d"),
-                Destination::Postgres("postgresql://u@h/d".to_owned()),
+                Destination::Postgres(Url("postgresql://u@h/d".to_owned())),
             ),
             (
                 Some("sqlite:///tmp/a"),
@@ -203,6 +243,13 @@ mod tests {
         ] {
             assert_eq!(Destination::of(&flags(to)).unwrap(), destination, "{to:?}");
         }
+        let csv = flags::Destination {
+            format: Some(Format::Csv),
+            ..flags(Some("out/"))
+        };
+        let folder = Destination::Folder("out/".into(), FileFormat::Csv);
+        assert_eq!(folder.mode(&csv), Some(Mode::Replace));
+        assert_eq!(Destination::of(&csv).unwrap(), folder);
         for (to, told) in [
             (
                 "postgres:secret@h/d",
@@ -211,10 +258,6 @@ mod tests {
             (
                 "duckdb:a",
                 "this lowcode does not write to DuckDB (`--to duckdb:…`)",
-            ),
-            (
-                "out/",
-                "this lowcode does not write files into a folder (`--to out/`)",
             ),
             ("a.db", "`--to a.db` is no destination"),
             ("sqlite:", "`sqlite:` names no file"),
@@ -242,13 +285,28 @@ mod tests {
             message(&format),
             "`--format` is for standard output, and `a.sqlite` is a database"
         );
-        let format = flags::Destination {
-            format: Some(Format::Jsonl),
-            ..flags(Some("postgres://u:secret@h/d"))
-        };
-        assert_eq!(
-            message(&format),
-            "`--format` is for standard output, and `postgres://h:5432/d` is a database"
-        );
+        for (to, format, told) in [
+            (
+                Some("postgres://u:secret@h/d"),
+                Format::Jsonl,
+                "`--format` is for standard output, and `postgres://h:5432/d` is a database",
+            ),
+            (
+                None,
+                Format::Parquet,
+                "Parquet is for files, and standard output is none",
+            ),
+            (
+                Some("out/"),
+                Format::Singer,
+                "`out/` is a folder, and that format is for one output",
+            ),
+        ] {
+            let flags = flags::Destination {
+                format: Some(format),
+                ..flags(to)
+            };
+            assert_eq!(message(&flags), told);
+        }
     }
 }

@@ -140,11 +140,11 @@ pub(super) struct Archive {
 #[derive(Debug, Default, Args)]
 pub(super) struct Destination {
     /// Write to DEST: `-` is standard output, as without this flag; `FILE.sqlite` or `sqlite:FILE` is
-    /// a SQLite database, with a table a stream
+    /// a SQLite database, `postgres://USER@HOST/DATABASE` one of PostgreSQL, with a table a stream; `DIR/` is a folder, with a file a stream
     #[arg(long, value_name = "DEST")]
     pub(super) to: Option<String>,
     /// What records do to those that are there; else `upsert` for a stream with a primary key, and
-    /// `replace` for others
+    /// `replace` for others and for files
     #[arg(long, value_enum)]
     pub(super) mode: Option<Mode>,
     /// Leave out the columns `_lowcode_loaded_at` and `_lowcode_run`
@@ -153,7 +153,7 @@ pub(super) struct Destination {
     /// Forget the states of earlier runs and what they left to read; records stay
     #[arg(long)]
     pub(super) fresh: bool,
-    /// What standard output gets; else `jsonl`
+    /// What standard output or each file of a folder gets; else `jsonl`
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
 }
@@ -179,11 +179,19 @@ impl From<Mode> for output::Mode {
     }
 }
 
-/// The form of what standard output gets.
+/// The form of what standard output or a file gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// One JSON line a record, such as `{"stream":"tasks","data":{…}}`
+    /// One JSON line a record: in a file the record, else `{"stream":"tasks","data":{…}}`
     Jsonl,
+    /// Comma-separated values of one stream, or a file a stream
+    Csv,
+    /// Parquet, a file a stream
+    Parquet,
+    /// An Arrow IPC stream of one stream
+    Arrow,
+    /// Messages of the Singer specification
+    Singer,
     /// Messages of the Airbyte protocol, as `read` prints them
     Airbyte,
 }

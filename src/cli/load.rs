@@ -29,6 +29,7 @@ pub(super) fn plan(
     offer: &Offer,
     wanted: &dyn Fn(&str) -> bool,
     flags: &flags::Destination,
+    mode: Option<Mode>,
     output: &mut dyn Output,
 ) -> Result<Planned, Failure> {
     if flags.fresh
@@ -40,7 +41,6 @@ pub(super) fn plan(
         Some(store) => store.states()?,
         None => Vec::new(),
     };
-    let mode = flags.mode.map(Mode::from);
     let mut whole = HashSet::new();
     let mut unknown: Vec<Broken> = Vec::new();
     loop {

@@ -230,7 +230,7 @@ mod tests {
         stream    records  written  requests  retries   bytes   time  status
         tasks       1,200    1,200        13        0  3.4 MB  1.2 s  done
         projects        3                  1        0  8.4 kB  0.0 s  done, for its children
-        ─────────────────────────────────────────────────────────────────────────────────────
+        ────────────────────────────────────────────────────────────────────────────────────
         total       1,203    1,200        14        0  3.4 MB  1.0 s
         ");
     }

@@ -27,6 +27,7 @@ const EXAMPLES: &str = "Examples:
   lowcode run asana.yaml --replay examples/asana.har
   lowcode run asana.yaml --config config.yaml > records.jsonl
   lowcode run asana.yaml --config config.yaml --to asana.sqlite
+  lowcode run asana.yaml --config config.yaml --to asana/ --format parquet
   lowcode run asana.yaml --set credentials.token=... --stream users --limit 10
   lowcode run asana.yaml --config config.yaml --record session.har";
 
@@ -64,8 +65,10 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     check_names(&flags.stream, &offer, &opened)?;
     let wanted = |name: &str| flags.stream.is_empty() || flags.stream.iter().any(|s| s == name);
     let mut output = destination.open(&flags.destination, &opened.source.settings.clock, &flow)?;
-    let mut planned = if destination.is_database() {
-        load::plan(&opened, &offer, &wanted, &flags.destination, &mut *output)?
+    let mut planned = if destination.has_schemas() {
+        let mode = destination.mode(&flags.destination);
+        let flags = &flags.destination;
+        load::plan(&opened, &offer, &wanted, flags, mode, &mut *output)?
     } else {
         opened.plan(offer, &wanted)
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Bytes that wait for the receiver before the senders have to. One event may always wait, however
 /// heavy.
-const BOUND: usize = 1 << 20;
+const BOUND: usize = 512 << 10;
 /// Bytes that are worth waking the receiver for; what is lighter waits until it looks by itself.
 const WORTH_WAKING: usize = 32 << 10;
 

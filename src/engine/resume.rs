@@ -116,6 +116,15 @@ impl Resume {
                     .retain(|edge| (edge.child, edge.input, edge.parent) != (index, input, parent));
             }
         }
+        // Who is read for nobody any more is not read, and nobody for it.
+        for index in (0..left.len()).rev() {
+            let node = &plan.nodes[index];
+            if left[index].is_none() && !node.selected && node.children.is_empty() {
+                for above in &mut plan.nodes[..index] {
+                    above.children.retain(|edge| edge.child != index);
+                }
+            }
+        }
         Ok(Self {
             keys,
             fingerprints,

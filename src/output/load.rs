@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::message::CatalogStream;
 
 /// How the records of a run meet those that are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// They are added.
     Append,

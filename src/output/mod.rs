@@ -4,24 +4,35 @@
 //! or a component.
 
 mod airbyte;
+mod arrow;
 pub mod column;
+mod csv;
 pub mod exact;
+mod fault;
+mod files;
+mod journal;
 mod jsonl;
 mod load;
 mod lock;
 pub mod names;
 pub mod postgres;
+pub mod row;
+mod singer;
 mod sqlite;
 
 use std::io::{self, Write};
 
 use crate::message::{CatalogStream, Message, Step, StreamState};
 
+pub use self::csv::CsvOutput;
 pub use airbyte::AirbyteOutput;
+pub use arrow::ArrowOutput;
+pub use files::{FileFormat, FilesOutput};
 pub use jsonl::JsonlOutput;
 pub use load::{Loading, Mode, Tally, Written};
 pub use lock::Lock;
 pub use postgres::PostgresOutput;
+pub use singer::SingerOutput;
 pub use sqlite::SqliteOutput;
 
 /// A destination. One thread owns it and hands it every message.
@@ -114,8 +125,15 @@ impl<W: Write> Lines<W> {
 
     /// Appends a line; `write` gives it without its end.
     fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        self.piece(|buffer| {
+            write(buffer);
+            buffer.push(b'\n');
+        })
+    }
+
+    /// Appends what `write` gives, its end and all.
+    fn piece(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         write(&mut self.buffer);
-        self.buffer.push(b'\n');
         if self.buffer.len() >= CHUNK {
             self.hand_on()?;
         }

@@ -22,6 +22,13 @@ pub struct Rules {
     pub words: &'static [&'static str],
 }
 
+/// Rules of files, which take any text as the name of a column.
+pub(super) const ANY: Rules = Rules {
+    longest: 1000,
+    prefixes: &[],
+    words: &[],
+};
+
 /// A name for each of `names`, in their order; equal ones get the same.
 ///
 /// A name stays as it is where it can. Control characters become `_`; `x` is put before one that is
@@ -70,7 +77,7 @@ fn plain(name: &str, rules: &Rules) -> String {
 }
 
 /// `plain`, cut where it must be, with eight digits that tell `name` from others.
-fn hashed(plain: &str, name: &str, longest: usize) -> String {
+pub(super) fn hashed(plain: &str, name: &str, longest: usize) -> String {
     let digest = Sha256::digest(name.as_bytes());
     let digits: String = (digest.iter().take(4))
         .map(|byte| format!("{byte:02x}"))

@@ -265,6 +265,27 @@ fn only_what_failed_is_read_again_and_first() {
 }
 
 #[test]
+fn nobody_is_read_for_a_parent_that_has_given_all() {
+    let keeper = Arc::new(Mutex::new(Keeper::default()));
+    let teams = stream("teams");
+    let projects = stream("projects").by(&under("team", &[&teams]));
+    let tasks = stream("tasks").by(&under("project", &[&projects]));
+    let plan = || plan_of(&[&teams, &projects, &tasks], &["tasks"], &json!({}));
+    let run = |fails: bool| {
+        go_on(&alone(), plan(), &keeper, move |request| {
+            match target(request) {
+                "/teams" => ids(&["t"]),
+                "/projects?team=t" => ids(&["a", "b"]),
+                "/tasks?project=b" if fails => status(400),
+                _ => ids(&["1"]),
+            }
+        })
+    };
+    run(true);
+    assert_eq!(run(false).asked, ["/tasks?project=b"]);
+}
+
+#[test]
 fn another_config_begins_anew() {
     let keeper = Arc::new(Mutex::new(Keeper::default()));
     let first = Scene {

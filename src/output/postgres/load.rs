@@ -26,7 +26,7 @@ impl Table {
         let lines = self.lines.entry(key).or_default();
         let before = lines.len();
         for record in records {
-            self.row.put(record, &behind, lines);
+            self.maker.put(record, &behind, lines);
         }
         self.records += records.len() as u64;
         lines.len() - before

@@ -8,7 +8,7 @@ use super::NAMES;
 use super::cell::{self, Cell};
 use super::database::{Database, quoted};
 use super::fault::{Fault, Result};
-use super::row::Row;
+use super::row::Lines;
 use crate::message::CatalogStream;
 use crate::output::column::{self, Column, EXTRA, LOADED_AT, RUN};
 use crate::output::{Mode, Written};
@@ -28,7 +28,7 @@ pub(super) struct Table {
     pub(super) mode: Mode,
     pub(super) columns: Vec<Column>,
     pub(super) has_metadata: bool,
-    pub(super) row: Row,
+    pub(super) maker: Lines,
     pub(super) is_ready: bool,
     /// Whether the rows of an interrupted load are gone on with.
     pub(super) goes_on: bool,
@@ -60,7 +60,7 @@ impl Table {
         Self {
             name,
             mode,
-            row: Row::new(&columns),
+            maker: Lines::new(&columns),
             columns,
             has_metadata,
             is_ready: false,
@@ -120,7 +120,7 @@ impl Table {
             Mode::Append | Mode::Upsert => self.name.clone(),
         };
         let cells = self.ready_columns(database, &target)?;
-        self.row.set_cells(cells);
+        self.maker.set_cells(cells);
         match self.mode {
             Mode::Replace => {}
             Mode::Append => self.ready_added(database)?,
@@ -272,21 +272,13 @@ impl Table {
     }
 
     pub(super) fn written(&self) -> Written {
-        let mut notes = Vec::new();
-        if let Some(values) = self.row.outside.words() {
-            notes.push(format!("not in the schema, so in `{EXTRA}`: {values}"));
-        }
-        if let Some(values) = self.row.misfits.words() {
-            notes.push(format!(
-                "not held by their column's type, so in `{EXTRA}`: {values}"
-            ));
-        }
+        let mut notes = self.maker.row.notes();
         if self.mode == Mode::Replace && !self.is_published && self.records > 0 {
             notes.push("not read whole, so the table stays as it was".to_owned());
         }
         Written {
             records: self.records,
-            misfits: self.row.misfits.all(),
+            misfits: self.maker.row.misfits(),
             notes,
         }
     }

@@ -206,7 +206,7 @@ fn values_are_held_without_loss() {
         written.notes,
         [
             "not in the schema, so in `_lowcode_extra`: 4 values of `new`, `z`, `\0`, `(records that are no objects)`",
-            "not held by their column's type, so in `_lowcode_extra`: 13 values of `d`, `day`, `i`, `b`, `l`, 4 other fields",
+            "not of their column's type, so in `_lowcode_extra`: 13 values of `d`, `day`, `i`, `b`, `l`, 4 other fields",
         ]
     );
     let types = "SELECT string_agg(format_type(atttypid, atttypmod), ', ' ORDER BY attnum) \

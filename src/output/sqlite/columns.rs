@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::Result;
 use crate::output::column::ColumnKind;
+use crate::output::fault::Result;
 
 /// `name` in quotes.
 pub(super) fn quoted(name: &str) -> String {

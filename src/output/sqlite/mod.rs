@@ -6,7 +6,6 @@
 
 mod columns;
 mod row;
-mod store;
 mod table;
 
 use std::io;
@@ -14,13 +13,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
+use super::fault::{Fault, Result};
+use super::journal::{self, Head, Journal};
 use super::names::{self, Rules};
 use super::{Loading, Lock, Mode, Output, Store, Written};
 use crate::message::{CatalogStream, Data, Message, Progress, Step, StreamState, StreamStatus};
-use store::Kept;
-use table::Table;
+use columns::quoted;
+use table::{Table, staging};
 
 /// `_rowid_` is the name by which a row is found here, and a column of that name would hide it.
 const NAMES: Rules = Rules {
@@ -33,8 +34,6 @@ const NAMES: Rules = Rules {
 const BATCH: usize = 8 * 1024 * 1024;
 /// The time after which is committed likewise.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long to wait for another program that writes to the same database.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Writes records into the tables of a SQLite database.
 #[derive(Debug)]
@@ -56,54 +55,6 @@ pub struct SqliteOutput {
     is_broken: bool,
     _lock: Lock,
 }
-
-/// An error of SQLite, or one of ours with its own words.
-#[derive(Debug)]
-enum Fault {
-    Sql(rusqlite::Error),
-    Own(io::Error),
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl Fault {
-    fn own(message: String) -> Self {
-        Self::Own(io::Error::new(io::ErrorKind::InvalidData, message))
-    }
-
-    /// The error as a person is told it, with the file.
-    fn at(self, path: &Path) -> io::Error {
-        let path = path.display();
-        let error = match self {
-            Self::Own(error) => {
-                return io::Error::new(error.kind(), format!("`{path}`: {error}"));
-            }
-            Self::Sql(error) => error,
-        };
-        let kind = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => io::ErrorKind::StorageFull,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
-                io::ErrorKind::PermissionDenied
-            }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                let message = format!("`{path}` is locked by another program that writes to it");
-                return io::Error::new(io::ErrorKind::ResourceBusy, message);
-            }
-            Some(ErrorCode::NotADatabase) => {
-                let message = format!("`{path}` is no SQLite database");
-                return io::Error::new(io::ErrorKind::InvalidData, message);
-            }
-            _ => io::ErrorKind::Other,
-        };
-        io::Error::new(kind, format!("`{path}`: {error}"))
-    }
-}
-
-type Result<T> = std::result::Result<T, Fault>;
 
 impl SqliteOutput {
     /// Opens or makes the database at `path`, for one run at a time.
@@ -217,7 +168,7 @@ impl SqliteOutput {
         }
         self.open_transaction()?;
         let stamp = self.loading.stamp();
-        Kept(&self.connection).put_state(state, &stamp)
+        Journal(&self.connection).put_state(state, &stamp)
     }
 
     fn progress(&mut self, progress: &Progress) -> Result<()> {
@@ -236,9 +187,9 @@ impl SqliteOutput {
 
     fn step(&mut self, key: &str, step: &Step) -> Result<()> {
         let connection = &self.connection;
-        let kept = Kept(connection);
+        let kept = Journal(connection);
         let table = self.tables.get_mut(key);
-        let mode = table.as_ref().map(|table| table.mode());
+        let mode = table.as_ref().map(|table| table.mode().as_str());
         match (step, table) {
             (Step::Read { unit, .. }, Some(table)) => table.settle(*unit),
             // A stream that was whole before the run comes to its end again.
@@ -330,15 +281,9 @@ impl SqliteOutput {
 }
 
 fn connect(path: &Path) -> Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(PATIENCE)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    // File systems without shared memory have no WAL; SQLite then stays with its rollback journal.
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16000")?;
+    let connection = journal::connect(path)?;
     // Renaming a table must not fail over a view that is broken already.
     connection.execute_batch("PRAGMA legacy_alter_table = ON")?;
-    Kept(&connection).create()?;
     Ok(connection)
 }
 
@@ -381,7 +326,7 @@ impl Output for SqliteOutput {
 
 impl Store for SqliteOutput {
     fn states(&mut self) -> io::Result<Vec<StreamState>> {
-        let states = Kept(&self.connection).states();
+        let states = Journal(&self.connection).states();
         states.map_err(|fault| fault.at(&self.path))
     }
 
@@ -390,13 +335,23 @@ impl Store for SqliteOutput {
         stream: &str,
         take: &mut dyn FnMut(Step) -> io::Result<()>,
     ) -> io::Result<()> {
-        let table = self.tables.get_mut(stream);
-        let given = store::give(&self.connection, stream, table, take);
+        let connection = &self.connection;
+        let mut table = self.tables.get_mut(stream);
+        let mut goes_on = |head: &Head| match &mut table {
+            Some(table) => goes_on(connection, table, head),
+            None => Ok(true),
+        };
+        let given = Journal(connection).give(stream, &mut goes_on, take);
         given.map_err(|fault| fault.at(&self.path))
     }
 
     fn forget(&mut self, stream: Option<&str>) -> io::Result<()> {
-        let forgotten = Kept(&self.connection).forget(stream);
+        let connection = &self.connection;
+        let forgotten = Journal(connection).forget(stream, &mut |stream| {
+            let safe = names::safe(&[stream], &NAMES);
+            let staged = quoted(&staging(safe.first().map_or(stream, String::as_str)));
+            Ok(connection.execute_batch(&format!("DROP TABLE IF EXISTS {staged}"))?)
+        });
         forgotten.map_err(|fault| fault.at(&self.path))
     }
 }
@@ -405,6 +360,40 @@ impl Drop for SqliteOutput {
     fn drop(&mut self) {
         self.roll_back();
     }
+}
+
+/// Whether the rows of a load are there as its journal says: then they are gone on with.
+fn goes_on(connection: &Connection, table: &mut Table, head: &Head) -> Result<bool> {
+    // What was loaded in another way is not there.
+    if head.mode.as_deref() != Some(table.mode().as_str()) {
+        return Ok(false);
+    }
+    if head.is_whole() {
+        return Ok(true);
+    }
+    table.goes_on = is_as_left(connection, table, head.last_row)?;
+    Ok(table.goes_on)
+}
+
+/// Whether the rows of an unfinished load are where they were. `VACUUM` may number them anew, and then
+/// those of a unit cannot be found.
+fn is_as_left(connection: &Connection, table: &Table, last: Option<i64>) -> Result<bool> {
+    if table.mode() == Mode::Upsert {
+        return Ok(true);
+    }
+    let target = table.target();
+    let is_there: bool = connection.query_row(
+        "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+        [&target],
+        |row| row.get(0),
+    )?;
+    if !is_there {
+        // Nothing was written yet.
+        return Ok(last.is_none());
+    }
+    let sql = format!("SELECT coalesce(max(_rowid_), 0) FROM {}", quoted(&target));
+    let now: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
+    Ok(last.is_none() || last == Some(now))
 }
 
 #[cfg(test)]

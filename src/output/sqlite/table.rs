@@ -2,12 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::NAMES;
 use super::columns::{declared, effective, existing, quoted};
-use super::row::Row;
-use super::store::Kept;
-use super::{Fault, NAMES, Result};
+use super::row::bind;
 use crate::message::{CatalogStream, Data};
 use crate::output::column::{self, Column, ColumnKind, EXTRA, LOADED_AT, RUN};
+use crate::output::fault::{Fault, Result};
+use crate::output::journal::Journal;
+use crate::output::row::Row;
 use crate::output::{Mode, Written};
 
 /// Columns that are taken from a schema, at most: SQLite holds 2,000. Other fields are extra.
@@ -206,7 +208,7 @@ impl Table {
         let mut statement = connection.prepare_cached(insert)?;
         let behind = self.columns.len() + 2;
         for record in records {
-            self.row.bind(record, &mut statement)?;
+            bind(&mut self.row, self.columns.len(), record, &mut statement)?;
             if self.has_metadata {
                 statement.raw_bind_parameter(behind, stamp)?;
                 statement.raw_bind_parameter(behind + 1, run)?;
@@ -245,7 +247,7 @@ impl Table {
             return Ok(());
         }
         self.ready(connection)?;
-        let kept = Kept(connection);
+        let kept = Journal(connection);
         let mut ranges = kept.ranges(key, unit)?;
         kept.forget_rows(key, unit)?;
         let own = self.ranges.iter().filter(|(of, ..)| *of == unit);
@@ -270,7 +272,7 @@ impl Table {
         if self.mode == Mode::Upsert || self.insert.is_none() {
             return Ok(());
         }
-        Kept(connection).keep_ranges(stream, self.last, &self.ranges)?;
+        Journal(connection).keep_ranges(stream, self.last, &self.ranges)?;
         self.ranges.clear();
         Ok(())
     }
@@ -318,21 +320,13 @@ impl Table {
     }
 
     pub(super) fn written(&self) -> Written {
-        let mut notes = Vec::new();
-        if let Some(values) = self.row.outside.words() {
-            notes.push(format!("not in the schema, so in `{EXTRA}`: {values}"));
-        }
-        if let Some(values) = self.row.misfits.words() {
-            notes.push(format!(
-                "not of their column's type, so in `{EXTRA}`: {values}"
-            ));
-        }
+        let mut notes = self.row.notes();
         if self.mode == Mode::Replace && !self.is_published && self.records > 0 {
             notes.push("not read whole, so the table stays as it was".to_owned());
         }
         Written {
             records: self.records,
-            misfits: self.row.misfits.all(),
+            misfits: self.row.misfits(),
             notes,
         }
     }

@@ -1,19 +1,24 @@
-//! What is kept of runs, in tables beside the records: states, and the steps of streams.
+//! What is kept of runs, in tables of a SQLite file: states, and the steps of streams.
+//!
+//! In: states and steps. Out: the same, for the next run. Of the records it knows where each unit has
+//! written them, as numbers that mean something to its destination alone (rows, or bytes of a file).
 //!
 //! Steps that later ones have made void are left out: of a unit its last position and its end are kept.
 
 use std::io;
+use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::columns::quoted;
-use super::table::{Table, staging};
-use super::{Fault, NAMES, Result};
+use super::fault::{Fault, Result};
 use crate::message::{Step, StreamState};
-use crate::output::{Mode, names};
+
+/// How long to wait for another program that writes to the same file.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS _lowcode_states (
@@ -32,14 +37,22 @@ const TABLES: &str = "
         PRIMARY KEY (stream, unit, first)) WITHOUT ROWID;
 ";
 
+/// Opens or makes the file at `path`, with the tables.
+pub(super) fn connect(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // File systems without shared memory have no WAL; SQLite then stays with its rollback journal.
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16000")?;
+    connection.execute_batch(TABLES)?;
+    Ok(connection)
+}
+
 /// The tables, by their connection.
-pub(super) struct Kept<'a>(pub(super) &'a Connection);
+pub(super) struct Journal<'a>(pub(super) &'a Connection);
 
-impl Kept<'_> {
-    pub(super) fn create(&self) -> Result<()> {
-        Ok(self.0.execute_batch(TABLES)?)
-    }
-
+impl Journal<'_> {
     pub(super) fn put_state(&self, state: &StreamState, stamp: &str) -> Result<()> {
         let mut put = self.0.prepare_cached(
             "INSERT INTO _lowcode_states VALUES (?1, ?2, ?3) ON CONFLICT (stream)
@@ -62,12 +75,13 @@ impl Kept<'_> {
         states.collect()
     }
 
-    /// Keeps one step of `stream`, whose table is in `mode`; one without a table is read for others.
+    /// Keeps one step of `stream`, which is loaded in the way that `mode` says; one without a way is read
+    /// for others.
     pub(super) fn take(
         &self,
         stream: &str,
         step: &Step,
-        mode: Option<Mode>,
+        mode: Option<&str>,
         stamp: &str,
     ) -> Result<()> {
         let set = |unit: u64, change: &str| {
@@ -81,7 +95,6 @@ impl Kept<'_> {
         match step {
             Step::Begun { .. } => {
                 self.clear(stream)?;
-                let mode = mode.map(Mode::as_str);
                 self.run(
                     "INSERT INTO _lowcode_streams (stream, mode, begun, begun_at, is_over)
                      VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT (stream) DO UPDATE SET
@@ -122,7 +135,7 @@ impl Kept<'_> {
 
     /// Whether all of `stream` was read since it was begun last.
     pub(super) fn is_whole(&self, stream: &str) -> Result<bool> {
-        Ok(head(self.0, stream)?.is_some_and(|head| head.is_whole()))
+        Ok(self.head(stream)?.is_some_and(|head| head.is_whole()))
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<()> {
@@ -176,7 +189,13 @@ impl Kept<'_> {
         )
     }
 
-    pub(super) fn forget(&self, stream: Option<&str>) -> Result<()> {
+    /// Forgets a stream, or all of them, in one transaction; `drop` removes what was written of one and
+    /// is not seen by readers yet.
+    pub(super) fn forget(
+        &self,
+        stream: Option<&str>,
+        drop: &mut dyn FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
         let streams = match stream {
             Some(stream) => vec![stream.to_owned()],
             None => {
@@ -193,113 +212,83 @@ impl Kept<'_> {
             for table in ["_lowcode_states", "_lowcode_streams"] {
                 self.run(&format!("DELETE FROM {table} WHERE stream = ?1"), [&stream])?;
             }
-            let safe = names::safe(&[&stream], &NAMES);
-            let staged = quoted(&staging(safe.first().unwrap_or(&stream)));
-            self.0
-                .execute_batch(&format!("DROP TABLE IF EXISTS {staged}"))?;
+            drop(&stream)?;
         }
         Ok(transaction.commit()?)
+    }
+
+    /// Gives the kept steps of `stream` to `take`, when `goes_on` says that its records are there.
+    pub(super) fn give(
+        &self,
+        stream: &str,
+        goes_on: &mut dyn FnMut(&Head) -> Result<bool>,
+        take: &mut dyn FnMut(Step) -> io::Result<()>,
+    ) -> Result<()> {
+        let Some(head) = self.head(stream)?.filter(|head| !head.is_over) else {
+            return Ok(());
+        };
+        if !goes_on(&head)? {
+            return Ok(());
+        }
+        let mut give = |step: Step| take(step).map_err(Fault::Own);
+        give(parse(&head.begun, stream)?)?;
+        let mut steps = (self.0)
+            .prepare("SELECT step FROM _lowcode_steps WHERE stream = ?1 ORDER BY number")?;
+        let mut rows = steps.query([stream])?;
+        while let Some(row) = rows.next()? {
+            give(parse(row.get_ref(0)?.as_str().unwrap_or_default(), stream)?)?;
+        }
+        let mut units = (self.0).prepare(
+            "SELECT found, cut, position, ending FROM _lowcode_units WHERE stream = ?1 ORDER BY unit",
+        )?;
+        let mut rows = units.query([stream])?;
+        while let Some(row) = rows.next()? {
+            for column in 0..4 {
+                if let Some(step) = row.get_ref(column)?.as_str_or_null().unwrap_or_default() {
+                    give(parse(step, stream)?)?;
+                }
+            }
+        }
+        match &head.ended {
+            Some(ended) => give(parse(ended, stream)?),
+            None => Ok(()),
+        }
+    }
+
+    fn head(&self, stream: &str) -> Result<Option<Head>> {
+        let mut one = self.0.prepare_cached(
+            "SELECT mode, begun, ended, is_over, last_row FROM _lowcode_streams WHERE stream = ?1",
+        )?;
+        let head = one.query_row([stream], |row| {
+            Ok(Head {
+                mode: row.get(0)?,
+                begun: row.get(1)?,
+                ended: row.get(2)?,
+                is_over: row.get(3)?,
+                last_row: row.get(4)?,
+            })
+        });
+        Ok(head.optional()?)
     }
 }
 
 /// What is kept of a stream, beside its units.
-struct Head {
-    mode: Option<String>,
+pub(super) struct Head {
+    /// The way in which it was loaded.
+    pub(super) mode: Option<String>,
     begun: String,
     ended: Option<String>,
     is_over: bool,
-    last_row: Option<i64>,
-}
-
-/// Gives the kept steps of `stream` to `take`, when its `table` still is as they say.
-pub(super) fn give(
-    connection: &Connection,
-    stream: &str,
-    table: Option<&mut Table>,
-    take: &mut dyn FnMut(Step) -> io::Result<()>,
-) -> Result<()> {
-    let Some(head) = head(connection, stream)?.filter(|head| !head.is_over) else {
-        return Ok(());
-    };
-    if let Some(table) = table {
-        // What was loaded in another way is not there.
-        if head.mode.as_deref() != Some(table.mode().as_str()) {
-            return Ok(());
-        }
-        if !head.is_whole() {
-            if !is_as_left(connection, table, head.last_row)? {
-                return Ok(());
-            }
-            table.goes_on = true;
-        }
-    }
-    let mut give = |step: Step| take(step).map_err(Fault::Own);
-    give(parse(&head.begun, stream)?)?;
-    let mut steps =
-        connection.prepare("SELECT step FROM _lowcode_steps WHERE stream = ?1 ORDER BY number")?;
-    let mut rows = steps.query([stream])?;
-    while let Some(row) = rows.next()? {
-        give(parse(row.get_ref(0)?.as_str().unwrap_or_default(), stream)?)?;
-    }
-    let mut units = connection.prepare(
-        "SELECT found, cut, position, ending FROM _lowcode_units WHERE stream = ?1 ORDER BY unit",
-    )?;
-    let mut rows = units.query([stream])?;
-    while let Some(row) = rows.next()? {
-        for column in 0..4 {
-            if let Some(step) = row.get_ref(column)?.as_str_or_null().unwrap_or_default() {
-                give(parse(step, stream)?)?;
-            }
-        }
-    }
-    match &head.ended {
-        Some(ended) => give(parse(ended, stream)?),
-        None => Ok(()),
-    }
-}
-
-fn head(connection: &Connection, stream: &str) -> Result<Option<Head>> {
-    let mut one = connection.prepare_cached(
-        "SELECT mode, begun, ended, is_over, last_row FROM _lowcode_streams WHERE stream = ?1",
-    )?;
-    let head = one.query_row([stream], |row| {
-        Ok(Head {
-            mode: row.get(0)?,
-            begun: row.get(1)?,
-            ended: row.get(2)?,
-            is_over: row.get(3)?,
-            last_row: row.get(4)?,
-        })
-    });
-    Ok(head.optional()?)
+    /// How far its records reached.
+    pub(super) last_row: Option<i64>,
 }
 
 impl Head {
-    fn is_whole(&self) -> bool {
+    /// Whether all of it was read.
+    pub(super) fn is_whole(&self) -> bool {
         let ended = self.ended.as_deref().map(serde_json::from_str);
         matches!(ended, Some(Ok(Step::Ended { is_whole: true })))
     }
-}
-
-/// Whether the rows of an unfinished load are where they were. `VACUUM` may number them anew, and then
-/// those of a unit cannot be found.
-fn is_as_left(connection: &Connection, table: &Table, last: Option<i64>) -> Result<bool> {
-    if table.mode() == Mode::Upsert {
-        return Ok(true);
-    }
-    let target = table.target();
-    let is_there: bool = connection.query_row(
-        "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
-        [&target],
-        |row| row.get(0),
-    )?;
-    if !is_there {
-        // Nothing was written yet.
-        return Ok(last.is_none());
-    }
-    let sql = format!("SELECT coalesce(max(_rowid_), 0) FROM {}", quoted(&target));
-    let now: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
-    Ok(last.is_none() || last == Some(now))
 }
 
 /// SQLite's integers are signed. Units are counted from 0, and none comes near the bound.
