@@ -18,6 +18,11 @@ mod layers;
 mod limits;
 mod manifests;
 mod network;
+#[cfg(unix)]
+mod postgres;
+#[cfg(unix)]
+#[path = "../src/output/postgres/server.rs"]
+mod postgres_server;
 mod rate_limits;
 mod readme;
 mod sqlite;

@@ -266,7 +266,7 @@ fn a_destination_that_cannot_be_written_to_is_told() {
     );
     let told = refused(&path("missing/a.sqlite"), 2);
     assert!(told.contains("cannot be written to"), "{told}");
-    for to in ["postgres://localhost/x", "duckdb:x", "x.csv"] {
+    for to in ["postgres:localhost", "duckdb:x", "x.csv"] {
         let told = refused(to, 2);
         assert!(told.contains("help: a destination is `-`"), "{told}");
     }

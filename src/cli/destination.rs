@@ -3,6 +3,7 @@
 //! In: flags. Out: an [`Output`], open. The only place that knows which destinations there are.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,17 +11,19 @@ use std::sync::Arc;
 use super::error::Failure;
 use super::flags::{self, Format};
 use super::read::protocol;
+use super::settings::variable;
 use super::stdout::{Flow, Watched};
 use crate::clock::{Clock, monotonic};
+use crate::output::postgres::{self, Surroundings};
 use crate::output::{
     ArrowOutput, CsvOutput, FileFormat, FilesOutput, JsonlOutput, Loading, Mode, Output,
-    SingerOutput, SqliteOutput, StateFile,
+    PostgresOutput, SingerOutput, SqliteOutput, StateFile,
 };
 use crate::template::uuid4;
 
 /// What can be written to, for those who named something else.
-const KNOWN: &str = "a destination is `-` (standard output), `FILE.sqlite` or `sqlite:FILE` (a \
-    database), or `DIR/` (a folder)";
+const KNOWN: &str = "a destination is `-` (standard output), `FILE.sqlite`, `sqlite:FILE` or \
+    `postgres://USER@HOST/DATABASE` (a database), or `DIR/` (a folder)";
 
 /// Where records go.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,8 +32,20 @@ pub(super) enum Destination {
     Stdout(Format),
     /// A SQLite database.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, by its URL, which may hold a password.
+    Postgres(Url),
     /// A folder, with a file a stream.
     Folder(PathBuf, FileFormat),
+}
+
+/// The URL of a database, which is shown without its password.
+#[derive(PartialEq, Eq)]
+pub(super) struct Url(String);
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&postgres::without_password(&self.0))
+    }
 }
 
 impl Destination {
@@ -48,10 +63,17 @@ impl Destination {
                 let message = format!("`{flag}` is about a database, and standard output is none");
                 return Err(Failure::wrong(message).hint("name one, such as `--to FILE.sqlite`"));
             }
-        } else if flags.state.is_some() {
-            let message = format!("`{to}` keeps the states by itself: `--state` is not for it");
-            return Err(Failure::wrong(message));
-        } else if let (Self::Sqlite(_), Some(_)) = (&destination, flags.format) {
+        } else if flags.state.is_some()
+            || flags.format.is_some() && !matches!(destination, Self::Folder(..))
+        {
+            let to = match &destination {
+                Self::Postgres(url) => postgres::without_password(&url.0),
+                _ => to.to_owned(),
+            };
+            if flags.state.is_some() {
+                let message = format!("`{to}` keeps the states by itself: `--state` is not for it");
+                return Err(Failure::wrong(message));
+            }
             let message = format!("`--format` is for standard output, and `{to}` is a database");
             return Err(Failure::wrong(message));
         }
@@ -77,16 +99,14 @@ impl Destination {
             }
             return Ok(Self::Sqlite(file.into()));
         }
-        for (start, what) in [
-            ("postgres:", "PostgreSQL"),
-            ("postgresql:", "PostgreSQL"),
-            ("duckdb:", "DuckDB"),
-        ] {
-            if to.starts_with(start) {
-                return unknown(format!(
-                    "this lowcode does not write to {what} (`--to {start}…`)"
-                ));
-            }
+        if postgres::is_url(to) {
+            return Ok(Self::Postgres(Url(to.to_owned())));
+        }
+        if to.starts_with("postgres:") || to.starts_with("postgresql:") {
+            return unknown("a PostgreSQL database is named by a URL, with `//`".to_owned());
+        }
+        if to.starts_with("duckdb:") {
+            return unknown("this lowcode does not write to DuckDB (`--to duckdb:…`)".to_owned());
         }
         let path = Path::new(to);
         if path.extension() == Some(OsStr::new("sqlite")) {
@@ -123,7 +143,7 @@ impl Destination {
         let mode = flags.mode.map(Mode::from);
         match self {
             Self::Folder(..) => mode.or(Some(Mode::Replace)),
-            Self::Stdout(_) | Self::Sqlite(_) => mode,
+            Self::Stdout(_) | Self::Sqlite(_) | Self::Postgres(_) => mode,
         }
     }
 
@@ -148,6 +168,10 @@ impl Destination {
             }
             Self::Sqlite(path) => SqliteOutput::open(path, self.loading(flags, clock))
                 .map(|output| Box::new(output) as Box<dyn Output>),
+            Self::Postgres(url) => {
+                PostgresOutput::open(&url.0, &surroundings(), self.loading(flags, clock))
+                    .map(|output| Box::new(output) as Box<dyn Output>)
+            }
             Self::Folder(path, format) => {
                 FilesOutput::open(path, *format, self.loading(flags, clock))
                     .map(|output| Box::new(output) as Box<dyn Output>)
@@ -175,6 +199,16 @@ impl Destination {
         let random: String = uuid4().chars().take(8).collect();
         loading.run = format!("{}-{random}", loading.stamp());
         loading
+    }
+}
+
+/// What the environment says of passwords, as libpq reads it.
+fn surroundings() -> Surroundings {
+    let home = variable("HOME").map(|home| postgres::default_password_file(Path::new(&home)));
+    Surroundings {
+        password: variable("PGPASSWORD"),
+        password_file: variable("PGPASSFILE").map(PathBuf::from).or(home),
+        certificates: variable("SSL_CERT_FILE").map(PathBuf::from),
     }
 }
 
@@ -210,6 +244,10 @@ mod tests {
             (Some("a b.sqlite"), Destination::Sqlite("a b.sqlite".into())),
             (Some("sqlite:a.db"), Destination::Sqlite("a.db".into())),
             (
+                Some("postgresql://u@h/d"),
+                Destination::Postgres(Url("postgresql://u@h/d".to_owned())),
+            ),
+            (
                 Some("sqlite:///tmp/a"),
                 Destination::Sqlite("/tmp/a".into()),
             ),
@@ -225,8 +263,8 @@ mod tests {
         assert_eq!(Destination::of(&csv).unwrap(), folder);
         for (to, told) in [
             (
-                "postgres://u:secret@h/d",
-                "this lowcode does not write to PostgreSQL (`--to postgres:…`)",
+                "postgres:secret@h/d",
+                "a PostgreSQL database is named by a URL, with `//`",
             ),
             (
                 "duckdb:a",
@@ -259,6 +297,11 @@ mod tests {
             "`--format` is for standard output, and `a.sqlite` is a database"
         );
         for (to, format, told) in [
+            (
+                Some("postgres://u:secret@h/d"),
+                Format::Jsonl,
+                "`--format` is for standard output, and `postgres://h:5432/d` is a database",
+            ),
             (
                 None,
                 Format::Parquet,

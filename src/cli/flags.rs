@@ -141,7 +141,7 @@ pub(super) struct Archive {
 #[derive(Debug, Default, Args)]
 pub(super) struct Destination {
     /// Write to DEST: `-` is standard output, as without this flag; `FILE.sqlite` or `sqlite:FILE` is
-    /// a SQLite database, with a table a stream; `DIR/` is a folder, with a file a stream
+    /// a SQLite database, `postgres://USER@HOST/DATABASE` one of PostgreSQL, with a table a stream; `DIR/` is a folder, with a file a stream
     #[arg(long, value_name = "DEST")]
     pub(super) to: Option<String>,
     /// What records do to those that are there; else `upsert` for a stream with a primary key, and
