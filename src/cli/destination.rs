@@ -143,7 +143,9 @@ impl Destination {
         let mode = flags.mode.map(Mode::from);
         match self {
             Self::Folder(..) => mode.or(Some(Mode::Replace)),
-            Self::Stdout(_) | Self::Sqlite(_) | Self::Postgres(_) => mode,
+            Self::Sqlite(_) | Self::Postgres(_) => mode,
+            // Who reads it has what came before.
+            Self::Stdout(_) => Some(Mode::Append),
         }
     }
 
@@ -260,6 +262,8 @@ mod tests {
         };
         let folder = Destination::Folder("out/".into(), FileFormat::Csv);
         assert_eq!(folder.mode(&csv), Some(Mode::Replace));
+        let stdout = Destination::Stdout(Format::Singer);
+        assert_eq!(stdout.mode(&flags(None)), Some(Mode::Append));
         assert_eq!(Destination::of(&csv).unwrap(), folder);
         for (to, told) in [
             (
