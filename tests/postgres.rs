@@ -127,9 +127,9 @@ fn wait(milliseconds: u64) {
 }
 
 const LARGE: Size = Size {
-    tasks: 60,
-    stories: 2000,
-    tags: 6000,
+    tasks: 20,
+    stories: 600,
+    tags: 4000,
 };
 const FLAGS: [&str; 4] = ["--stream", "tags", "--stream", "stories"];
 
