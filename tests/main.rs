@@ -26,6 +26,7 @@ mod postgres_server;
 mod rate_limits;
 mod readme;
 mod sqlite;
+mod state;
 mod support;
 mod templates_golden;
 mod trouble;

@@ -128,6 +128,16 @@ impl Destination {
         unknown(format!("`--to {to}` is no destination"))
     }
 
+    /// Refuses a file or folder that is not there, for those who only look.
+    pub(super) fn check_exists(&self, name: &str) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(path) | Self::Folder(path, _) if !path.exists() => {
+                Err(Failure::wrong(format!("there is no `{name}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether it may remember runs.
     pub(super) const fn is_database(&self) -> bool {
         !matches!(self, Self::Stdout(_))

@@ -27,6 +27,7 @@ mod settings;
 mod signals;
 mod source;
 mod spec;
+mod state;
 mod stdout;
 mod told;
 mod trace;
@@ -77,6 +78,7 @@ enum Verb {
     Check(check::Flags),
     Discover(discover::Flags),
     Spec(spec::Flags),
+    State(state::Flags),
     Conformance(conformance::Flags),
 }
 
@@ -100,6 +102,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, Failure> {
         Verb::Check(flags) => protocol::telling(check::run(&flags), protocol::failed_check),
         Verb::Discover(flags) => protocol::telling(discover::run(&flags), protocol::trace),
         Verb::Spec(flags) => spec::run(&flags),
+        Verb::State(flags) => state::run(&flags),
         Verb::Conformance(flags) => conformance::run(&flags),
     }
 }

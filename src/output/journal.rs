@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::fault::{Fault, Result};
+use super::{KeptStream, counts};
 use crate::message::{Step, StreamState};
 
 /// How long to wait for another program that writes to the same file.
@@ -73,6 +74,27 @@ impl Journal<'_> {
             Ok(StreamState { stream, state })
         });
         states.collect()
+    }
+
+    /// How far each stream has come.
+    pub(super) fn kept(&self) -> Result<Vec<KeptStream>> {
+        let counts = counts("_lowcode_units");
+        let mut all = (self.0).prepare(&format!(
+            "SELECT s.stream, s.ended_at, s.is_over, {counts} FROM _lowcode_streams s ORDER BY 1"
+        ))?;
+        let rows = all.query_map([], |row| {
+            let count = |at| -> rusqlite::Result<u64> { Ok(row.get::<_, i64>(at)?.unsigned_abs()) };
+            Ok(KeptStream {
+                stream: row.get(0)?,
+                ended_at: row.get(1)?,
+                is_over: row.get(2)?,
+                read: count(3)?,
+                failed: count(4)?,
+                begun: count(5)?,
+                waiting: count(6)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Keeps one step of `stream`, which is loaded in the way that `mode` says; one without a way is read

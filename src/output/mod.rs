@@ -100,12 +100,58 @@ pub trait Store {
         take: &mut dyn FnMut(Step) -> io::Result<()>,
     ) -> io::Result<()>;
 
+    /// How far each stream has come, by name.
+    ///
+    /// # Errors
+    /// What the destination says.
+    fn kept(&mut self) -> io::Result<Vec<KeptStream>>;
+
     /// Forgets the state and the steps of `stream`, or of all streams, at once and for good. Records
     /// stay.
     ///
     /// # Errors
     /// What the destination says.
     fn forget(&mut self, stream: Option<&str>) -> io::Result<()>;
+}
+
+/// What is kept of one stream. A unit is a partition, or a window of one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptStream {
+    /// Name of the stream; with a number behind it, a second read of one for its children.
+    pub stream: String,
+    /// When it came to its end last, in RFC 3339.
+    pub ended_at: Option<String>,
+    /// Whether nothing is left to read: the next run begins anew.
+    pub is_over: bool,
+    /// Units of this load that were read.
+    pub read: u64,
+    /// Units that failed; the next run reads them first.
+    pub failed: u64,
+    /// Units in the middle of their pages.
+    pub begun: u64,
+    /// Units that wait.
+    pub waiting: u64,
+}
+
+/// The columns of [`KeptStream`] but the first three, for a row `s` of `_lowcode_streams`; `units` is the
+/// name of the table of units.
+fn counts(units: &str) -> String {
+    let none = |column: &str| format!("coalesce(u.\"{column}\", '') = ''");
+    let count = |condition: String| {
+        let whole = none("cut");
+        format!(
+            "(SELECT count(*) FROM {units} u WHERE u.stream = s.stream AND {whole} AND {condition})"
+        )
+    };
+    let ends = |word: &str| count(format!("u.ending LIKE '{{\"{word}\"%'"));
+    let (open, first) = (none("ending"), none("position"));
+    [
+        ends("read"),
+        ends("failed"),
+        count(format!("{open} AND NOT {first}")),
+        count(format!("{open} AND {first}")),
+    ]
+    .join(", ")
 }
 
 /// Bytes gathered before they are handed on.

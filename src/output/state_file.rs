@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::fault::{Fault, Result};
 use super::journal::{self, Journal};
-use super::{Loading, Lock, Output, Store, Written};
+use super::{KeptStream, Loading, Lock, Output, Store, Written};
 use crate::message::{CatalogStream, InputState, Message, Progress, Step, StreamState};
 
 /// The time after which states are written at the next point at which they may be.
@@ -177,6 +177,11 @@ impl Store for StateFile {
     ) -> io::Result<()> {
         let given = Journal(&self.connection).give(stream, &mut |_| Ok(true), take);
         given.map_err(|fault| fault.at(&self.progress))
+    }
+
+    fn kept(&mut self) -> io::Result<Vec<KeptStream>> {
+        let kept = Journal(&self.connection).kept();
+        kept.map_err(|fault| fault.at(&self.progress))
     }
 
     fn forget(&mut self, stream: Option<&str>) -> io::Result<()> {

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::{Fault, Result};
 use super::journal::{self, Journal};
-use super::{Loading, Lock, Mode, Output, Store, Written};
+use super::{KeptStream, Loading, Lock, Mode, Output, Store, Written};
 use crate::message::{CatalogStream, Data, Message, Progress, Step, StreamState, StreamStatus};
 use kept::{Declared, Kept};
 use part::at;
@@ -392,6 +392,11 @@ impl Store for FilesOutput {
         };
         let given = Journal(connection).give(stream, &mut goes_on, take);
         given.map_err(|fault| self.told(fault))
+    }
+
+    fn kept(&mut self) -> io::Result<Vec<KeptStream>> {
+        let kept = Journal(&self.connection).kept();
+        kept.map_err(|fault| self.told(fault))
     }
 
     fn forget(&mut self, stream: Option<&str>) -> io::Result<()> {

@@ -26,7 +26,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::names::{self, Rules};
-use super::{Loading, Mode, Output, Store, Written};
+use super::{KeptStream, Loading, Mode, Output, Store, Written};
 use crate::message::{CatalogStream, Data, Message, Progress, Step, StreamState, StreamStatus};
 use address::Address;
 use database::Database;
@@ -382,6 +382,10 @@ impl Store for PostgresOutput {
         let table = self.tables.get_mut(stream);
         let given = store::give(&mut self.database, stream, table, take);
         given.map_err(|fault| fault.at(&self.shown))
+    }
+
+    fn kept(&mut self) -> io::Result<Vec<KeptStream>> {
+        store::kept(&mut self.database).map_err(|fault| fault.at(&self.shown))
     }
 
     fn forget(&mut self, stream: Option<&str>) -> io::Result<()> {

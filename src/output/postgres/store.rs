@@ -17,7 +17,7 @@ use super::database::Database;
 use super::fault::{Fault, Result};
 use super::table::{Table, UNIT, adding, number, replacing};
 use crate::message::{Step, StreamState};
-use crate::output::{Mode, names};
+use crate::output::{KeptStream, Mode, counts, names};
 
 /// Each table, and its columns. An empty text in `_lowcode_units` is the same as null.
 const MADE: [(&str, &str); 4] = [
@@ -41,6 +41,32 @@ const MADE: [(&str, &str); 4] = [
          PRIMARY KEY (stream, unit)",
     ),
 ];
+
+/// How far each stream has come.
+pub(super) fn kept(database: &mut Database) -> Result<Vec<KeptStream>> {
+    let counts = counts(&database.named("_lowcode_units"));
+    let ended = "to_char(s.ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
+    let streams = database.named("_lowcode_streams");
+    let sql =
+        format!("SELECT s.stream, {ended}, s.is_over, {counts} FROM {streams} s ORDER BY s.stream");
+    let rows = database.rows(&sql, &[])?;
+    let kept = rows.iter().map(|row| {
+        let count = |at: usize| -> Result<u64> {
+            let count: i64 = row.try_get(at)?;
+            Ok(u64::try_from(count).unwrap_or_default())
+        };
+        Ok(KeptStream {
+            stream: row.try_get(0)?,
+            ended_at: row.try_get(1)?,
+            is_over: row.try_get(2)?,
+            read: count(3)?,
+            failed: count(4)?,
+            begun: count(5)?,
+            waiting: count(6)?,
+        })
+    });
+    kept.collect()
+}
 
 /// What became of a unit since the last commit; an empty text takes away what was there.
 #[derive(Debug, Default, Clone)]

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use super::fault::{Fault, Result};
 use super::journal::{self, Head, Journal};
 use super::names::{self, Rules};
-use super::{Loading, Lock, Mode, Output, Store, Written};
+use super::{KeptStream, Loading, Lock, Mode, Output, Store, Written};
 use crate::message::{CatalogStream, Data, Message, Progress, Step, StreamState, StreamStatus};
 use columns::quoted;
 use table::{Table, staging};
@@ -343,6 +343,11 @@ impl Store for SqliteOutput {
         };
         let given = Journal(connection).give(stream, &mut goes_on, take);
         given.map_err(|fault| fault.at(&self.path))
+    }
+
+    fn kept(&mut self) -> io::Result<Vec<KeptStream>> {
+        let kept = Journal(&self.connection).kept();
+        kept.map_err(|fault| fault.at(&self.path))
     }
 
     fn forget(&mut self, stream: Option<&str>) -> io::Result<()> {
