@@ -10,6 +10,7 @@ use lowcode::component::decoder::Decoder;
 use lowcode::component::extractor::{Extracting, Extractor};
 use lowcode::component::record_filter::{RecordSelector, Selecting};
 use lowcode::component::transformation::Transformation;
+use lowcode::http::{Gate, Headers, Request, Response, Secrets};
 use lowcode::manifest::{Manifest, decode};
 use lowcode::message::{Data, Message, StreamSlice};
 use lowcode::output::{AirbyteOutput, Output as _};
@@ -121,4 +122,48 @@ fn write_messages(bencher: Bencher<'_, '_>) {
             output.write(&message).expect("a sink takes all");
             output.finish().expect("a sink takes all");
         });
+}
+
+/// What each request costs before a host has had enough: the leave to start, and its answer noted.
+#[divan::bench]
+fn pace_of_a_request(bencher: Bencher<'_, '_>) {
+    let gate = Gate::new(Arc::new(Clock::system()));
+    let secrets = Secrets::default();
+    let mut request = Request {
+        method: "GET".to_owned(),
+        url: "https://app.asana.com/api/1.0/tasks?limit=100&project=1204".to_owned(),
+        headers: Headers::default(),
+        body: Vec::new(),
+        timeouts: Default::default(),
+    };
+    request.headers.set("Authorization", "Bearer 0/123456789");
+    request.headers.set("Accept-Encoding", "gzip, deflate");
+    let mut headers = Headers::default();
+    for name in [
+        "Date",
+        "Content-Type",
+        "Content-Encoding",
+        "Connection",
+        "Server",
+        "Cache-Control",
+        "X-Frame-Options",
+        "X-XSS-Protection",
+        "X-Content-Type-Options",
+        "Strict-Transport-Security",
+        "Vary",
+        "Via",
+    ] {
+        headers.add(name, "no-store");
+    }
+    let response = Response {
+        status: 200,
+        headers,
+        body: Vec::new().into(),
+        wire_bytes: 0,
+    };
+    bencher.bench(|| {
+        let mut pass = gate.enter(&request, &secrets).expect("not stopped");
+        pass.came();
+        pass.answered(&response, false, true);
+    });
 }

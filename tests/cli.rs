@@ -163,6 +163,24 @@ fn streams_are_named_and_counted() {
     assert_eq!(none.stdout, "");
 }
 
+#[test]
+fn a_bound_ends_a_run_with_a_code_of_its_own() {
+    let run = |args: &[&str]| two_streams().args(["run", "--concurrency", "1"]).args(args);
+    let stopped = run(&["--max-requests", "1"]).run().exits(4);
+    assert_eq!(stopped.records("apples").len(), 3);
+    assert_eq!(stopped.records("pears").len(), 0);
+    assert!(
+        (stopped.stderr).starts_with("stopped after `--max-requests`: "),
+        "{}",
+        stopped.stderr
+    );
+    run(&["--max-requests", "2", "--deadline", "1h"])
+        .run()
+        .success();
+    let wrong = run(&["--deadline", "90"]).run().exits(2);
+    assert!(wrong.stderr.contains("such as `90s`"), "{}", wrong.stderr);
+}
+
 /// The protocol's logs are in the reference's words, and in its order.
 #[test]
 fn logs_of_a_read_are_those_of_the_reference() {

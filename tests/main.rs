@@ -13,6 +13,7 @@ mod conformance;
 mod embedding;
 mod errors;
 mod files;
+mod kills;
 mod layers;
 mod limits;
 mod manifests;
@@ -23,6 +24,7 @@ mod postgres;
 #[cfg(unix)]
 #[path = "../src/output/postgres/server.rs"]
 mod postgres_server;
+mod rate_limits;
 mod readme;
 mod sqlite;
 mod support;

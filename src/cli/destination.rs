@@ -17,7 +17,7 @@ use crate::clock::{Clock, monotonic};
 use crate::output::postgres::{self, Surroundings};
 use crate::output::{
     ArrowOutput, CsvOutput, FileFormat, FilesOutput, JsonlOutput, Loading, Mode, Output,
-    PostgresOutput, SingerOutput, SqliteOutput,
+    PostgresOutput, SingerOutput, SqliteOutput, StateFile,
 };
 use crate::template::uuid4;
 
@@ -57,17 +57,23 @@ impl Destination {
             let flags = [
                 ("--mode", flags.mode.is_some()),
                 ("--no-metadata", flags.no_metadata),
-                ("--fresh", flags.fresh),
+                ("--fresh", flags.fresh && flags.state.is_none()),
             ];
             if let Some((flag, _)) = flags.iter().find(|(_, is_given)| *is_given) {
                 let message = format!("`{flag}` is about a database, and standard output is none");
                 return Err(Failure::wrong(message).hint("name one, such as `--to FILE.sqlite`"));
             }
-        } else if flags.format.is_some() && !matches!(destination, Self::Folder(..)) {
+        } else if flags.state.is_some()
+            || flags.format.is_some() && !matches!(destination, Self::Folder(..))
+        {
             let to = match &destination {
                 Self::Postgres(url) => postgres::without_password(&url.0),
                 _ => to.to_owned(),
             };
+            if flags.state.is_some() {
+                let message = format!("`{to}` keeps the states by itself: `--state` is not for it");
+                return Err(Failure::wrong(message));
+            }
             let message = format!("`--format` is for standard output, and `{to}` is a database");
             return Err(Failure::wrong(message));
         }
@@ -137,7 +143,9 @@ impl Destination {
         let mode = flags.mode.map(Mode::from);
         match self {
             Self::Folder(..) => mode.or(Some(Mode::Replace)),
-            Self::Stdout(_) | Self::Sqlite(_) | Self::Postgres(_) => mode,
+            Self::Sqlite(_) | Self::Postgres(_) => mode,
+            // Who reads it has what came before.
+            Self::Stdout(_) => Some(Mode::Append),
         }
     }
 
@@ -171,7 +179,12 @@ impl Destination {
                     .map(|output| Box::new(output) as Box<dyn Output>)
             }
         };
-        opened.map_err(refused)
+        let output = opened.map_err(refused)?;
+        let Some(path) = &flags.state else {
+            return Ok(output);
+        };
+        let remembering = StateFile::open(path, output, self.loading(flags, clock));
+        Ok(Box::new(remembering.map_err(refused)?))
     }
 
     fn loading(&self, flags: &flags::Destination, clock: &Arc<Clock>) -> Loading {
@@ -249,6 +262,8 @@ mod tests {
         };
         let folder = Destination::Folder("out/".into(), FileFormat::Csv);
         assert_eq!(folder.mode(&csv), Some(Mode::Replace));
+        let stdout = Destination::Stdout(Format::Singer);
+        assert_eq!(stdout.mode(&flags(None)), Some(Mode::Append));
         assert_eq!(Destination::of(&csv).unwrap(), folder);
         for (to, told) in [
             (

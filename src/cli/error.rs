@@ -23,6 +23,8 @@ pub(super) enum Outcome {
     Failed,
     /// The manifest's mistakes, which were told, leave nothing to be done.
     Refused,
+    /// A bound that was asked for ended the work early.
+    Stopped,
     /// All was done, but something was left out, and that was asked to be told.
     Lossy,
     /// A signal ended the work early.
@@ -35,6 +37,7 @@ impl Outcome {
             Outcome::Done => 0,
             Outcome::Failed => 1,
             Outcome::Refused => 2,
+            Outcome::Stopped => 4,
             Outcome::Lossy => 3,
             Outcome::Interrupted => 130,
         }

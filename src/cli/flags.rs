@@ -4,6 +4,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -150,6 +151,10 @@ pub(super) struct Destination {
     /// Leave out the columns `_lowcode_loaded_at` and `_lowcode_run`
     #[arg(long)]
     pub(super) no_metadata: bool,
+    /// Keep states, and what is left to read, in this file beside standard output; databases and
+    /// folders remember by themselves
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
     /// Forget the states of earlier runs and what they left to read; records stay
     #[arg(long)]
     pub(super) fresh: bool,
@@ -204,6 +209,46 @@ pub(super) struct Threads {
     pub(super) concurrency: Option<NonZeroUsize>,
 }
 
+/// How far a run goes.
+#[derive(Debug, Args)]
+pub(super) struct Bounds {
+    /// Stop after this time, such as `90s`, `30m` or `1h30m`: no more requests are sent, and pages
+    /// in flight are finished; exit code 4
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) deadline: Option<Duration>,
+    /// Stop likewise after this many requests of streams; tries count
+    #[arg(long, value_name = "N")]
+    pub(super) max_requests: Option<u64>,
+}
+
+/// A time as people write it: numbers with `s`, `m`, `h` or `d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let mut seconds: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit());
+        let (number, unit) = rest.split_at(end.unwrap_or(rest.len()));
+        let mut unit = unit.chars();
+        let factor = match unit.next() {
+            Some('s') => Some(1),
+            Some('m') => Some(60),
+            Some('h') => Some(3_600),
+            Some('d') => Some(86_400),
+            _ => None,
+        };
+        let part = number.parse::<u64>().ok().zip(factor);
+        let part = part.and_then(|(number, factor)| number.checked_mul(factor));
+        seconds = part
+            .and_then(|part| seconds.checked_add(part))
+            .ok_or_else(|| "expected a time such as `90s`, `30m` or `1h30m`".to_owned())?;
+        rest = unit.as_str();
+    }
+    match seconds {
+        0 => Err("expected a time above 0, such as `90s`, `30m` or `1h30m`".to_owned()),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
 fn factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if factor.is_finite() && factor >= 0.0 => Ok(factor),
@@ -219,6 +264,27 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_units() {
+        let seconds = |text: &str| duration(text).map(|time| time.as_secs()).ok();
+        assert_eq!(seconds("90s"), Some(90));
+        assert_eq!(seconds("1h30m"), Some(5_400));
+        assert_eq!(seconds("2d"), Some(172_800));
+        for wrong in [
+            "",
+            "0s",
+            "90",
+            "m",
+            "1h30",
+            "-1s",
+            "1w",
+            "99999999999999999999d",
+            "1 h",
+        ] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_wait_factor_is_a_number_from_zero_up() {

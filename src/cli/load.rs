@@ -79,6 +79,25 @@ pub(super) fn plan(
     }
 }
 
+/// Plans them from the states of `output` on, which has no columns and replaces nothing.
+pub(super) fn plan_from_states(
+    opened: &Opened,
+    offer: Offer,
+    wanted: &dyn Fn(&str) -> bool,
+    flags: &flags::Destination,
+    output: &mut dyn Output,
+) -> Result<Planned, Failure> {
+    let Some(store) = output.store() else {
+        return Ok(opened.plan(offer, wanted));
+    };
+    if flags.fresh {
+        forget(store, &offer, wanted)?;
+    }
+    let states = store.states()?;
+    let catalog = ConfiguredCatalog::default();
+    Ok(opened.plan_from(offer, wanted, input(states.iter())?, &catalog))
+}
+
 /// What the catalog says of a stream.
 fn entry(opened: &Opened, node: &StreamNode) -> Result<CatalogStream, ComponentError> {
     let read = |path: &str| opened.read(path);

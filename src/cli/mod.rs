@@ -67,6 +67,7 @@ Exit codes:
   1    a stream or the check failed; the other streams are finished
   2    the command line, the manifest, the config or the destination is wrong
   3    with `--strict`: done, but something was left out
+  4    stopped by `--deadline` or `--max-requests` before the end
   130  interrupted";
 
 #[derive(Debug, Subcommand)]

@@ -19,11 +19,12 @@ use super::protocol;
 use super::secrets;
 use super::source::Source;
 use super::trace::Traced;
+use crate::clock::monotonic;
 use crate::component::ComponentError;
 use crate::component::api_budget::Limiter;
 use crate::component::resolver::ComponentValues;
 use crate::component::source::DeclarativeSource;
-use crate::engine::{self, ReadError, Session};
+use crate::engine::{self, Bounds, ReadError, Session};
 use crate::http::Secrets;
 use crate::manifest::{self, Manifest, Node};
 use crate::message::{ConfiguredCatalog, Data, InputState, Message};
@@ -92,6 +93,9 @@ pub(super) fn open(
     let groups = (declared.groups()).map_err(|errors| wrong_manifest(errors, &source.manifest))?;
     let session = Session::new(config.clone(), transport, network.secrets.clone(), cancel);
     let mut session = session.within(budget);
+    if is_run {
+        session = session.patient();
+    }
     // The tokens of an archive are masked.
     if is_run && !is_replay {
         let from = source.settings.config_from.clone();
@@ -190,6 +194,17 @@ impl Opened {
         }
         self.config = Config::new(values, Arc::clone(&self.source.settings.clock));
         self.session = Arc::new(self.session.with_config(self.config.clone()));
+    }
+
+    /// The same, going no further than was asked for.
+    pub(super) fn bounded(mut self, flags: &flags::Bounds) -> Self {
+        let deadline = flags.deadline;
+        let bounds = Bounds {
+            deadline: deadline.and_then(|time| monotonic().checked_add(time)),
+            requests: flags.max_requests,
+        };
+        self.session = Arc::new(self.session.bounded(bounds));
+        self
     }
 
     /// Reads a file by its path relative to the manifest.

@@ -26,7 +26,7 @@ pub(super) fn write(
     });
     let report = json!({
         "seconds": seconds,
-        "interrupted": outcome.cancelled,
+        "interrupted": outcome.cancelled || outcome.bound.is_some(),
         "streams": streams.collect::<Vec<_>>(),
     });
     let put = || -> anyhow::Result<()> {

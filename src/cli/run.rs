@@ -17,7 +17,7 @@ use super::signals;
 use super::told::Told;
 use crate::clock::{Clock, monotonic};
 use crate::component::authenticator::Session as _;
-use crate::engine::{self, Options, StreamOutcome, Watched};
+use crate::engine::{self, Bound, Options, StreamOutcome, Watched};
 use crate::manifest;
 use crate::message::Message;
 use crate::output::Output;
@@ -42,6 +42,8 @@ pub(super) struct Flags {
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
     #[command(flatten)]
+    pub(super) bounds: flags::Bounds,
+    #[command(flatten)]
     pub(super) destination: flags::Destination,
     #[command(flatten)]
     pub(super) source: flags::Source,
@@ -60,6 +62,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     let flow = Arc::default();
     let cancel = signals::listen(&flow)?;
     let opened = open(&flags.source, &flags.archive, &flags.threads, "run", cancel)?;
+    let opened = opened.bounded(&flags.bounds);
     let asked = (!flags.stream.is_empty()).then_some(flags.stream.as_slice());
     let offer = opened.offer(asked);
     check_names(&flags.stream, &offer, &opened)?;
@@ -70,7 +73,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         let flags = &flags.destination;
         load::plan(&opened, &offer, &wanted, flags, mode, &mut *output)?
     } else {
-        opened.plan(offer, &wanted)
+        load::plan_from_states(&opened, offer, &wanted, &flags.destination, &mut *output)?
     };
     opened.tell(&planned.broken);
     // A part of the records is nothing that a later run could go on from.
@@ -99,6 +102,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
         Arc::clone(clock),
         !destination.is_database(),
     );
+    let remembers = output.store().is_some();
     let is_told = flags.source.verbose > 0;
     let began = monotonic();
     let mut told = Told::default();
@@ -117,7 +121,7 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
             if is_told && let Message::Log(log) = &message {
                 say(&secrets.mask(&log.message));
             }
-            if !is_kept && destination.is_database() && matches!(message, Message::State(_)) {
+            if !is_kept && remembers && matches!(message, Message::State(_)) {
                 return Ok(());
             }
             output.write(&message)
@@ -132,6 +136,9 @@ pub(super) fn run(flags: &Flags) -> Result<Outcome, Failure> {
     }
     let outcome = result?;
     finished?;
+    if let Some(bound) = outcome.bound {
+        say(stopped(bound));
+    }
     let seconds = began.elapsed().as_secs_f64();
     if let Some(path) = &flags.watch.report {
         report_file::write(path, &outcome, &*output, clock, seconds)?;
@@ -186,8 +193,22 @@ pub(super) fn ending(outcome: &engine::Outcome, broken: &[Broken]) -> Outcome {
         Outcome::Refused
     } else if failed || !broken.is_empty() {
         Outcome::Failed
+    } else if outcome.bound.is_some() {
+        Outcome::Stopped
     } else {
         Outcome::Done
+    }
+}
+
+/// What is said of a run that was not to go further.
+fn stopped(bound: Bound) -> &'static str {
+    match bound {
+        Bound::Deadline => {
+            "stopped at the deadline: pages in flight are finished, the rest is left to another run"
+        }
+        Bound::Requests => {
+            "stopped after `--max-requests`: pages in flight are finished, the rest is left to another run"
+        }
     }
 }
 

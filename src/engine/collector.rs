@@ -95,7 +95,8 @@ impl<'a> Collector<'a> {
                     GRACE
                 };
                 let until = *grace_until.get_or_insert_with(|| monotonic() + grace);
-                if monotonic() >= until {
+                // At a bound, pages in flight come to their end, however long that takes.
+                if monotonic() >= until && self.shared.session.is_interrupted() {
                     break;
                 }
             }

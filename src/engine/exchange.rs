@@ -7,11 +7,11 @@ use super::{Session, Shared, StreamStats};
 use crate::clock::monotonic;
 use crate::component::ComponentError;
 use crate::component::authenticator::{Authenticator, Session as _};
-use crate::component::backoff::Tries;
+use crate::component::backoff::{Tries, is_limit};
 use crate::component::error_handler::Action;
 use crate::component::requester::{HttpRequester, RequestParts};
 use crate::component::retriever::SimpleRetriever;
-use crate::http::{GateKey, Request, Response, TransportError};
+use crate::http::{Pass, Request, Response, TransportError};
 use crate::message::StreamSlice;
 use serde_json::Value;
 use std::sync::Arc;
@@ -136,15 +136,16 @@ impl Shared {
         let session = &*self.session;
         let handler = requester.error_handler();
         let stats = &self.stats[question.stream];
-        let mut tries = Tries::default();
+        let mut tries = Tries::new(session.is_patient());
         let mut was_renewed = false;
         loop {
-            let Ok(()) = session.gate.wait_for(request, session.secrets()) else {
+            let Ok(mut pass) = session.admit(request)? else {
                 return Ok(Answer::Stopped);
             };
+            let key = pass.key();
             stats.requests.add(1);
             tries.sent += 1;
-            let outcome = self.send_once(stats, request)?;
+            let outcome = self.send_once(stats, &mut pass, request);
             let authenticator = requester.authenticator().map(Authenticator::get);
             if let (Some(authenticator), Ok(response)) = (authenticator, &outcome) {
                 authenticator.answered(request, response, session)?;
@@ -157,6 +158,11 @@ impl Shared {
                 attempts: tries.sent,
             };
             let verdict = handler.judge(&request.url, outcome.as_ref(), &session.config)?;
+            let limited = is_limit(outcome.as_ref(), &verdict)
+                || (outcome.as_ref()).is_ok_and(|response| response.status == 429);
+            if let Ok(response) = &outcome {
+                pass.answered(response, limited, session.is_patient());
+            }
             match verdict.action {
                 Action::Success => {
                     return Ok(outcome.map_or(Answer::Nothing, Answer::Page));
@@ -200,12 +206,7 @@ impl Shared {
             stats
                 .waited
                 .add(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
-            let limited = verdict.action == Action::RateLimited
-                || outcome
-                    .as_ref()
-                    .is_ok_and(|response| response.status == 429);
             if limited && !rotates {
-                let key = GateKey::of(request, session.secrets());
                 session.gate.pause(key, wait);
             } else if session.gate.sleep(wait).is_err() {
                 return Ok(Answer::Stopped);
@@ -219,11 +220,12 @@ impl Shared {
     fn send_once(
         &self,
         stats: &StreamStats,
+        pass: &mut Pass,
         request: &Request,
-    ) -> Result<Result<Response, TransportError>, ComponentError> {
+    ) -> Result<Response, TransportError> {
         let _under_way = stats.in_flight.enter();
         let began = monotonic();
-        let outcome = self.session.send_within_budget(request)?;
+        let outcome = self.session.send_admitted(pass, request);
         stats.took(began.elapsed(), || {
             let name = format!("{} {}", request.method, request.url);
             self.session.secrets().mask(&name)
@@ -231,6 +233,6 @@ impl Shared {
         if let Ok(response) = &outcome {
             stats.bytes.add(response.wire_bytes);
         }
-        Ok(outcome)
+        outcome
     }
 }

@@ -59,7 +59,7 @@ pub fn fetch(
         Ok(())
     })
     .map_err(|error| failed(ReadError::system(error.to_string())))?;
-    if outcome.cancelled {
+    if outcome.cancelled || outcome.bound.is_some() {
         return Err(failed(ReadError::system("the run was asked to stop")));
     }
     let mut streams = outcome.streams.into_iter();

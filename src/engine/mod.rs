@@ -8,6 +8,7 @@
 //! makes, who waits for the network and the clock only; never for another partition.
 
 mod async_job;
+mod bounds;
 mod channel;
 mod checkpoint;
 mod chunks;
@@ -39,6 +40,7 @@ mod upload;
 mod watched;
 mod worker;
 
+pub use bounds::{Bound, Bounds};
 use channel::{Channel, channel};
 use chunks::Chunks;
 pub use error::{Exchange, ReadError};
@@ -119,6 +121,8 @@ pub struct Outcome {
     pub streams: Vec<StreamOutcome>,
     /// Whether the run was asked to stop before its end.
     pub cancelled: bool,
+    /// The bound at which it stopped before its end.
+    pub bound: Option<Bound>,
 }
 
 /// What became of one stream.
@@ -401,10 +405,12 @@ pub fn run_from(
     }
     let result = collector.collect(&mut events);
     shared.schedule.stop();
-    let cancelled = shared.session.is_cancelled();
+    let cancelled = shared.session.is_interrupted();
+    let bound = shared.session.bound().filter(|_| !collector.is_done());
     result.map(|()| Outcome {
         streams: collector.streams,
         cancelled,
+        bound,
     })
 }
 

@@ -1,9 +1,10 @@
 //! What all streams of a run share: the way to the hosts, tokens, secrets, pauses, the clock.
 
+use super::bounds::{Bound, Bounds, Reach};
 use crate::component::ComponentError;
 use crate::component::api_budget::Limiter;
 use crate::component::authenticator::{ConfigChange, Session as Shared, TokenStore, apply};
-use crate::http::{Gate, Request, Response, Secrets, Stopped, Transport, TransportError};
+use crate::http::{Gate, Pass, Request, Response, Secrets, Stopped, Transport, TransportError};
 use crate::template::Config;
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,8 @@ pub struct Session {
     changes: Mutex<Changes>,
     limiter: Option<Arc<Limiter>>,
     listener: Option<Listener>,
+    reach: Arc<Reach>,
+    is_patient: bool,
 }
 
 /// What authenticators changed in the config.
@@ -55,6 +58,8 @@ impl Session {
             changes: Mutex::default(),
             limiter: None,
             listener: None,
+            reach: Arc::default(),
+            is_patient: false,
         }
     }
 
@@ -62,6 +67,15 @@ impl Session {
     #[must_use]
     pub fn within(mut self, limiter: Option<Limiter>) -> Self {
         self.limiter = limiter.map(Arc::new);
+        self
+    }
+
+    /// The same session, which waits for rate limits without end, as long as waits take time.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.is_patient = !(self.config.clock())
+            .scaled(Duration::from_secs(1))
+            .is_zero();
         self
     }
 
@@ -79,6 +93,9 @@ impl Session {
         Self {
             limiter: self.limiter.clone(),
             listener: self.listener.clone(),
+            reach: Arc::clone(&self.reach),
+            is_patient: self.is_patient,
+            gate: self.gate.clone(),
             ..Self::new(
                 config,
                 Arc::clone(&self.transport),
@@ -88,15 +105,70 @@ impl Session {
         }
     }
 
+    /// A session of its own on the same way to the hosts, which goes no further than `bounds`.
+    #[must_use]
+    pub fn bounded(&self, bounds: Bounds) -> Self {
+        Self {
+            reach: Arc::new(Reach::new(bounds)),
+            ..self.with_config(self.config.clone())
+        }
+    }
+
     /// Asks the run to stop: every wait ends, and no more work is handed out.
     pub fn cancel(&self) {
         self.cancel.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the run was asked to stop.
+    /// Whether the run was asked to stop, or has come to a bound.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
+        self.is_interrupted() || self.bound().is_some()
+    }
+
+    /// Whether the run was asked to stop.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
         self.cancel.load(Ordering::Relaxed)
+    }
+
+    /// The bound that the run has come to.
+    #[must_use]
+    pub fn bound(&self) -> Option<Bound> {
+        self.reach.bound()
+    }
+
+    /// Waits until the API's budget and its host let `request` start.
+    ///
+    /// # Errors
+    /// When the request counts for more than is ever allowed.
+    pub(super) fn admit(&self, request: &Request) -> Result<Result<Pass, Stopped>, ComponentError> {
+        if let Some(limiter) = &self.limiter {
+            // Waits may be scaled to nothing: what was waited for counts as passed.
+            let mut now = self.config.clock().now();
+            while let Some(wait) = limiter.acquire(request, now)? {
+                if let Err(stopped) = self.gate.sleep(wait) {
+                    return Ok(Err(stopped));
+                }
+                let waited = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+                now = self.config.clock().now().max(now.saturating_add(waited));
+            }
+        }
+        let pass = self.gate.enter(request, &self.secrets);
+        Ok(pass.and_then(|pass| self.reach.take().map(|()| pass)))
+    }
+
+    /// Sends a request that may start.
+    pub(super) fn send_admitted(
+        &self,
+        pass: &mut Pass,
+        request: &Request,
+    ) -> Result<Response, TransportError> {
+        let outcome = self.send(request);
+        pass.came();
+        if let (Some(limiter), Ok(response)) = (&self.limiter, &outcome) {
+            limiter.update(request, response, self.config.clock().now());
+        }
+        outcome
     }
 
     /// How long a host lets the run wait still; none while it may ask.
@@ -128,25 +200,17 @@ impl Shared for Session {
         &self,
         request: &Request,
     ) -> Result<Result<Response, TransportError>, ComponentError> {
-        let Some(limiter) = &self.limiter else {
-            return Ok(self.send(request));
-        };
-        // Waits may be scaled to nothing: what was waited for counts as passed.
-        let mut now = self.config.clock().now();
-        while let Some(wait) = limiter.acquire(request, now)? {
-            self.pause(wait)
-                .map_err(|stopped| ComponentError::system(stopped.to_string()))?;
-            // Meanwhile the host may have told everybody to wait.
-            (self.gate.wait_for(request, &self.secrets))
-                .map_err(|stopped| ComponentError::system(stopped.to_string()))?;
-            let waited = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-            now = self.config.clock().now().max(now.saturating_add(waited));
-        }
-        let outcome = self.send(request);
+        let stopped = |stopped: Stopped| ComponentError::system(stopped.to_string());
+        let mut pass = self.admit(request)?.map_err(stopped)?;
+        let outcome = self.send_admitted(&mut pass, request);
         if let Ok(response) = &outcome {
-            limiter.update(request, response, self.config.clock().now());
+            pass.answered(response, response.status == 429, self.is_patient);
         }
         Ok(outcome)
+    }
+
+    fn is_patient(&self) -> bool {
+        self.is_patient
     }
 
     fn pause(&self, wait: Duration) -> Result<(), Stopped> {

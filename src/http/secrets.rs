@@ -112,6 +112,13 @@ impl Secrets {
         }
     }
 
+    /// Is any query or form parameter known to carry credentials?
+    #[must_use]
+    pub fn has_params(&self) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        !known.params.is_empty()
+    }
+
     /// Does the query or form parameter `name` carry credentials?
     #[must_use]
     pub fn is_param(&self, name: &str) -> bool {

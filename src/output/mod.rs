@@ -19,6 +19,7 @@ pub mod postgres;
 pub mod row;
 mod singer;
 mod sqlite;
+mod state_file;
 
 use std::io::{self, Write};
 
@@ -34,6 +35,7 @@ pub use lock::Lock;
 pub use postgres::PostgresOutput;
 pub use singer::SingerOutput;
 pub use sqlite::SqliteOutput;
+pub use state_file::StateFile;
 
 /// A destination. One thread owns it and hands it every message.
 pub trait Output {

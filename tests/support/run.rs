@@ -233,6 +233,16 @@ impl Running {
         );
     }
 
+    /// Whether it has come to its end.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
+    /// Kills it, so that it can do nothing about it. False when it has ended by itself before.
+    pub(crate) fn kill(&mut self) -> bool {
+        !self.has_ended() && self.child.kill().is_ok()
+    }
+
     /// Waits for its end, and kills it when the time is over.
     pub(crate) fn wait(mut self) -> Output {
         let stdout = self.stdout.recv_timeout(self.timeout).unwrap_or_else(|_| {

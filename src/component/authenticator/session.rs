@@ -57,6 +57,11 @@ pub trait Session: Send + Sync {
         Ok(self.send(request))
     }
 
+    /// Whether a rate limit is waited for without end.
+    fn is_patient(&self) -> bool {
+        false
+    }
+
     /// Waits between two tries.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ mod wait_until_time_from_header;
 
 pub use constant::ConstantBackoffStrategy;
 pub use exponential::ExponentialBackoffStrategy;
-pub use tries::Tries;
+pub use tries::{Tries, is_limit};
 pub use wait_time_from_header::WaitTimeFromHeader;
 pub use wait_time_from_response::WaitTimeFromResponse;
 pub use wait_until_time_from_header::WaitUntilTimeFromHeader;

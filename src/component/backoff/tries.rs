@@ -12,6 +12,19 @@ use crate::template::Config;
 /// As airbyte-cdk 7.39.1, `http_client.py`, `TOKEN_ROTATION_BACKOFF`.
 const ROTATION: f64 = 0.1;
 
+/// Longest wait in seconds that no strategy asks for, of those who wait for a rate limit without end.
+const PATIENT: f64 = 60.0;
+
+/// Whether a rate limit stands in the way of a request that is to be tried again.
+#[must_use]
+pub fn is_limit(outcome: Outcome<'_>, verdict: &Verdict) -> bool {
+    match verdict.action {
+        Action::RateLimited => true,
+        Action::Retry => outcome.is_ok_and(|response| response.status == 429),
+        _ => false,
+    }
+}
+
 /// Tries so far, by the kind of wait that stood before them.
 ///
 /// As airbyte-cdk 7.39.1, `http_client.py` and `rate_limiting.py`: a wait that a strategy asks for
@@ -25,9 +38,21 @@ pub struct Tries {
     limited: u32,
     plain: u32,
     waited: Duration,
+    is_patient: bool,
 }
 
 impl Tries {
+    /// No try so far. Where `is_patient`, rate limits use none up.
+    ///
+    /// `Differs:` the reference knows no patience, and gives up after a number of tries.
+    #[must_use]
+    pub fn new(is_patient: bool) -> Self {
+        Self {
+            is_patient,
+            ..Self::default()
+        }
+    }
+
     /// How long to wait before the next try; `None` when there is none.
     ///
     /// # Errors
@@ -40,6 +65,9 @@ impl Tries {
         config: &Config,
     ) -> Result<Option<Duration>, ComponentError> {
         let asked = handler.backoff(outcome, self.sent, config)?;
+        if self.is_patient && is_limit(outcome, verdict) {
+            return Ok(Some(self.patiently(asked)));
+        }
         self.after(asked, handler, verdict, config)
     }
 
@@ -54,7 +82,19 @@ impl Tries {
         verdict: &Verdict,
         config: &Config,
     ) -> Result<Option<Duration>, ComponentError> {
+        if self.is_patient {
+            return Ok(Some(self.patiently(Some(ROTATION))));
+        }
         self.after(Some(ROTATION), handler, verdict, config)
+    }
+
+    /// The wait for a rate limit of those who wait without end.
+    fn patiently(&mut self, asked: Option<f64>) -> Duration {
+        self.limited = self.limited.saturating_add(1);
+        seconds(match asked.filter(|seconds| *seconds > 0.0) {
+            Some(asked) => wait(Some(asked), self.limited),
+            None => default_wait(self.limited).min(PATIENT),
+        })
     }
 
     fn after(

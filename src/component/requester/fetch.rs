@@ -43,7 +43,7 @@ pub(in crate::component) fn persist(
     session: &dyn Session,
 ) -> Result<Option<Response>, ComponentError> {
     let config = session.config();
-    let mut tries = Tries::default();
+    let mut tries = Tries::new(session.is_patient());
     let mut was_renewed = false;
     loop {
         let request = request()?;

@@ -4,6 +4,7 @@ mod ends;
 mod faults;
 mod files;
 mod incremental;
+mod limits;
 mod pages;
 mod parents;
 mod parts;
@@ -227,6 +228,9 @@ pub(super) struct Scene {
     pub(super) cancel: Arc<AtomicBool>,
     /// Messages after which the output is full.
     pub(super) room: usize,
+    pub(super) bounds: Bounds,
+    /// Whether rate limits are waited for without end.
+    pub(super) is_patient: bool,
 }
 
 impl Default for Scene {
@@ -240,6 +244,8 @@ impl Default for Scene {
             clock: Arc::new(Clock::new(Some(0), 0.0)),
             cancel: Arc::default(),
             room: usize::MAX,
+            bounds: Bounds::default(),
+            is_patient: false,
         }
     }
 }
@@ -307,6 +313,12 @@ impl Scene {
             let config = Config::new(scene.config, scene.clock);
             let secrets = Secrets::default();
             let session = Session::new(config, Arc::new(transport), secrets, scene.cancel);
+            let session = session.bounded(scene.bounds);
+            let session = if scene.is_patient {
+                session.patient()
+            } else {
+                session
+            };
             let (mut told, mut states) = (Vec::new(), Vec::new());
             let (session, options) = (Arc::new(session), &scene.options);
             let outcome = run_from(plan, session, options, resume, &mut |message| {

@@ -121,7 +121,7 @@ impl Kept<'_> {
         Ok(all.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Names of all files that grow.
+    /// Name of the file that grows, when there is one.
     pub(super) fn part(&self, stream: &str) -> Result<Option<String>> {
         let mut one =
             (self.0).prepare_cached("SELECT part FROM _lowcode_files WHERE stream = ?1")?;
