@@ -20,6 +20,7 @@ mod manifests;
 mod network;
 #[cfg(unix)]
 mod postgres;
+#[cfg(test)]
 #[cfg(unix)]
 #[path = "../src/output/postgres/server.rs"]
 mod postgres_server;

@@ -82,7 +82,7 @@ impl row::Cells for Values {
         let is_key = self.keys.get(column).copied().unwrap_or_default();
         let is_there = fit == Fit::Whole || (fit == Fit::Partly && !is_key);
         if let Some(span) = self.spans.get_mut(column) {
-            *span = is_there.then(|| start..self.text.len());
+            *span = is_there.then_some(start..self.text.len());
         }
         Ok(fit == Fit::Whole)
     }
