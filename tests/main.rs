@@ -13,6 +13,7 @@ mod conformance;
 mod embedding;
 mod errors;
 mod files;
+#[cfg(test)]
 mod kills;
 mod layers;
 mod limits;
