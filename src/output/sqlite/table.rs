@@ -98,8 +98,14 @@ impl Table {
         }
         let kinds = self.columns_of(connection, &target)?;
         self.row.set_kinds(kinds);
-        if self.mode == Mode::Upsert {
-            self.ready_key(connection)?;
+        match self.mode {
+            Mode::Upsert => self.ready_key(connection)?,
+            // An earlier upsert's key would refuse rows of the same key.
+            Mode::Append => {
+                let index = quoted(&key_index(&self.name));
+                connection.execute_batch(&format!("DROP INDEX IF EXISTS {index}"))?;
+            }
+            Mode::Replace => {}
         }
         let last = format!("SELECT coalesce(max(_rowid_), 0) FROM {}", quoted(&target));
         self.last = connection.query_row(&last, [], |row| row.get(0))?;

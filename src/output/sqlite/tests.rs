@@ -309,6 +309,15 @@ fn rows_are_appended_or_replaced() {
 }
 
 #[test]
+fn rows_are_appended_to_those_that_were_upserted() {
+    let place = Place::new();
+    let keyed = stream(&json!({"id": {"type": "integer"}}), &["id"]);
+    place.load(None, &keyed, &[r#"{"id":1}"#]);
+    place.load(Some(Mode::Append), &keyed, &[r#"{"id":1}"#]);
+    assert_eq!(place.ids(), ["1", "1"]);
+}
+
+#[test]
 fn what_is_not_whole_does_not_replace() {
     let place = Place::new();
     place.load(None, &ids(), &[r#"{"id":1}"#]);
