@@ -11,6 +11,7 @@ use super::flags;
 use super::report::grouped;
 use super::stdout::{Flow, Watched};
 use crate::clock::Clock;
+use crate::message::NO_CURSOR_STATE;
 use crate::output::{KeptStream, Output, Store};
 
 const EXAMPLES: &str = "Examples:
@@ -127,7 +128,8 @@ fn show(store: &mut dyn Store, as_json: bool) -> Result<String, Failure> {
     let mut out = String::new();
     for kept in &streams {
         let state = states.iter().find(|state| *state.stream == *kept.stream);
-        let state = state.map(|state| &state.state);
+        let state =
+            (state.map(|state| &state.state)).filter(|state| !state.contains_key(NO_CURSOR_STATE));
         if as_json {
             let line = json!({
                 "stream": kept.stream,

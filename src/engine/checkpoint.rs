@@ -6,13 +6,11 @@ use super::Shared;
 use super::resume::{Heard, Resume};
 use crate::clock::monotonic;
 use crate::component::cursor::{CursorValue, End, Pace, Progress};
-use crate::message::StreamSlice;
+use crate::message::{NO_CURSOR_STATE, StreamSlice};
 use crate::template::datetime::DateError;
 use serde_json::{Map, Value};
 use std::time::{Duration, Instant};
 
-/// The one key of the state of a stream that has no cursor.
-const NO_CURSOR_STATE: &str = "__ab_no_cursor_state_message";
 /// How long a large state is not told again.
 const SELDOM: Duration = Duration::from_secs(600);
 

@@ -30,7 +30,7 @@ pub use json::{JsonError, Kind, Text};
 pub use progress::{Progress, Step};
 pub use record::Record;
 pub use slice::StreamSlice;
-pub use state::{InputState, StateError};
+pub use state::{InputState, NO_CURSOR_STATE, StateError};
 
 /// What crosses from the engine to an output, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+/// The one key of the state of a stream that has no cursor.
+pub const NO_CURSOR_STATE: &str = "__ab_no_cursor_state_message";
+
 /// The states of all streams, at the start of a read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InputState {

@@ -7,15 +7,13 @@ use crate::component::partition_router::{ParentStreamConfig, Source};
 use crate::component::schema_loader::{FirstRecord, ReadFile};
 use crate::component::stream::{DeclarativeStream, Stream};
 use crate::manifest::{self, Node};
-use crate::message::{ConfiguredCatalog, InputState};
+use crate::message::{ConfiguredCatalog, InputState, NO_CURSOR_STATE};
 use crate::template::Config;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The one key of the state of a stream that has no cursor.
-const NO_CURSOR_STATE: &str = "__ab_no_cursor_state_message";
 /// How many parents may stand above each other.
 const DEPTH_LIMIT: usize = 64;
 
