@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::http::{Body, Response};
-use crate::message::Text;
+use crate::message::{Kind, Text};
 use crate::template::{Config, Lazy, TValue, headers, json, lazy, scope};
 
 /// The scope of error filters and waits: the JSON body, or an empty mapping where there is none,
@@ -73,10 +73,6 @@ impl Lazy for Long {
     }
 }
 
-fn json_body(response: &Response) -> Option<Value> {
-    serde_json::from_slice(without_mark(response.body.start())).ok()
-}
-
 /// The body without a byte order mark.
 fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
@@ -100,9 +96,14 @@ fn bare_url(url: &str) -> String {
 /// As airbyte-cdk 7.39.1, `json_error_message_parser.py`.
 #[must_use]
 pub fn error_message(response: &Response) -> Option<String> {
-    match json_body(response) {
-        Some(body) => message_in(&body),
-        None => std::str::from_utf8(response.body.start())
+    let body = without_mark(response.body.start());
+    match Text::parse(body.to_vec(), 1) {
+        // Filters ask it of every page: only the fields that may say something become trees.
+        Ok(text) if text.kind() == Kind::Object => {
+            message_of(|field| text.get(field).map(|text| text.value()))
+        }
+        Ok(text) => message_in(&text.value()),
+        Err(_) => std::str::from_utf8(response.body.start())
             .ok()
             .map(str::to_owned),
     }
@@ -131,14 +132,18 @@ fn message_in(value: &Value) -> Option<String> {
             let texts: Vec<_> = items.iter().filter_map(message_in).collect();
             Some(texts.join(", "))
         }
-        // Where no field says anything, the last one's nothing (`""`, `[]`) still counts.
-        Value::Object(map) => FIELDS
-            .iter()
-            .find_map(|field| map.get(*field).filter(|value| is_truthy(value)))
-            .or_else(|| map.get("status_message"))
-            .and_then(message_in),
+        Value::Object(map) => message_of(|field| map.get(field).cloned()),
         _ => None,
     }
+}
+
+/// What the first field says that says anything. Where none does, the last one's nothing (`""`, `[]`)
+/// still counts.
+fn message_of(field: impl Fn(&str) -> Option<Value>) -> Option<String> {
+    (FIELDS.iter())
+        .find_map(|name| field(name).filter(is_truthy))
+        .or_else(|| field("status_message"))
+        .and_then(|value| message_in(&value))
 }
 
 /// Whether Python takes the value for true.
