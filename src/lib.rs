@@ -6,7 +6,7 @@
 //! [`plan`] joins them with a config and a catalog into a graph of streams to read;
 //! [`engine`] reads the graph over HTTP with worker threads;
 //! [`message`] is what comes out; [`output`] writes it down.
-//! [`template`], [`http`], [`clock`] and the memory of bodies (`buffer`) serve them; [`cli`] is the program.
+//! [`template`], [`http`] and [`clock`] serve them; [`cli`] is the program.
 //!
 //! A program of yours needs [`Source`] only:
 //!
@@ -19,7 +19,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod buffer;
 pub mod cli;
 pub mod clock;
 pub mod component;

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Folder, and the folders that it may use. `None`: all.
-const MAY_USE: [(&str, Option<&[&str]>); 13] = [
-    ("buffer", Some(&[])),
+const MAY_USE: [(&str, Option<&[&str]>); 12] = [
     ("clock", Some(&[])),
-    ("message", Some(&["buffer"])),
+    ("message", Some(&[])),
     ("manifest", Some(&[])),
     ("template", Some(&["manifest", "clock", "message"])),
-    ("http", Some(&["buffer", "clock"])),
+    ("http", Some(&["clock"])),
     (
         "component",
         Some(&["manifest", "template", "http", "message", "clock"]),

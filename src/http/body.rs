@@ -3,7 +3,6 @@
 //! In: the decoded content, as a reader. Out: a [`Body`] that can be read as often as is wanted. The
 //! file has no name: it goes away with the last body that holds it, also when the process is killed.
 
-use crate::buffer;
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write as _};
@@ -52,7 +51,7 @@ impl Body {
         expected: usize,
         most: usize,
     ) -> Result<Self, Unkept> {
-        let mut start = buffer::take(expected.min(most));
+        let mut start = Vec::with_capacity(expected.min(most));
         let more = most as u64 + 1;
         let mut front = Read::take(&mut *source, more);
         front.read_to_end(&mut start).map_err(Unkept::Source)?;

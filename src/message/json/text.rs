@@ -10,7 +10,6 @@ use super::error::JsonError;
 use super::scan::{self, Mark, Scan};
 use super::skip::{space_end, value_end, write_joined, write_native};
 use super::value;
-use crate::buffer;
 
 /// A body and what the scanner noted about it.
 struct Page {
@@ -18,12 +17,6 @@ struct Page {
     scan: Scan,
     /// In how many containers a value may lie to have a mark.
     depth: usize,
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        buffer::give(std::mem::take(&mut self.body).into_bytes());
-    }
 }
 
 /// A checked JSON value in a shared body. Nothing is parsed before it is asked for; cloning costs
