@@ -1,6 +1,7 @@
 //! What all destinations with tables have in common: how rows get in, and what is told of it.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
@@ -59,6 +60,23 @@ pub struct Loading {
 }
 
 impl Loading {
+    /// The mode of `stream`.
+    ///
+    /// # Errors
+    /// Of kind `InvalidInput` when it is to be upserted and has no primary key.
+    pub fn mode_of(&self, stream: &CatalogStream) -> io::Result<Mode> {
+        match (self.mode, Mode::of(stream)) {
+            (Some(Mode::Upsert), Mode::Replace) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "stream `{}` has no primary key to upsert by; without `--mode` it is replaced",
+                    stream.name
+                ),
+            )),
+            (mode, usual) => Ok(mode.unwrap_or(usual)),
+        }
+    }
+
     /// Now, as `2025-03-01T00:00:00.000Z`.
     #[must_use]
     pub fn stamp(&self) -> String {

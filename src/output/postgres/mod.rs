@@ -118,24 +118,10 @@ impl PostgresOutput {
         })
     }
 
-    /// The mode of a stream.
-    fn mode(&self, stream: &CatalogStream) -> Result<Mode> {
-        match (self.loading.mode, Mode::of(stream)) {
-            (Some(Mode::Upsert), Mode::Replace) => Err(Fault::Own(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!(
-                    "stream `{}` has no primary key to upsert by; without `--mode` it is replaced",
-                    stream.name
-                ),
-            ))),
-            (mode, usual) => Ok(mode.unwrap_or(usual)),
-        }
-    }
-
     fn declare(&mut self, streams: &[CatalogStream]) -> Result<()> {
         let names: Vec<&str> = streams.iter().map(|stream| stream.name.as_str()).collect();
         for (stream, name) in streams.iter().zip(names::safe(&names, &TABLES)) {
-            let mode = self.mode(stream)?;
+            let mode = self.loading.mode_of(stream).map_err(Fault::Own)?;
             let table = Table::new(stream, name, mode, self.loading.has_metadata);
             self.tables.insert(stream.name.clone(), table);
         }
