@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::io;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::destination::refused;
@@ -120,10 +120,7 @@ fn forget(store: &mut dyn Store, offer: &Offer, wanted: &dyn Fn(&str) -> bool) -
 
 /// States as a read takes them.
 fn input<'a>(states: impl Iterator<Item = &'a StreamState>) -> Result<InputState, Failure> {
-    let messages = states.map(|state| {
-        json!({"type": "STREAM", "stream": {
-            "stream_descriptor": {"name": &*state.stream}, "stream_state": state.state}})
-    });
+    let messages = states.map(StreamState::to_message);
     InputState::from_value(Value::Array(messages.collect())).map_err(Failure::work)
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::FailureType;
 
@@ -85,6 +85,15 @@ pub struct StreamState {
     pub stream: Arc<str>,
     /// What its cursor keeps.
     pub state: Map<String, Value>,
+}
+
+impl StreamState {
+    /// The state as the protocol hands it to a read.
+    #[must_use]
+    pub fn to_message(&self) -> Value {
+        json!({"type": "STREAM", "stream": {
+            "stream_descriptor": {"name": &*self.stream}, "stream_state": self.state}})
+    }
 }
 
 /// What a connector wants to be told.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fault::{Fault, Result};
 use super::journal::{self, Journal};
@@ -220,12 +220,7 @@ fn read(path: &Path) -> io::Result<Vec<StreamState>> {
 
 /// Writes the states whole, or not at all.
 fn write(path: &Path, states: &[StreamState]) -> io::Result<()> {
-    let messages: Vec<Value> = (states.iter())
-        .map(|state| {
-            json!({"type": "STREAM", "stream": {
-                "stream_descriptor": {"name": &*state.stream}, "stream_state": state.state}})
-        })
-        .collect();
+    let messages: Vec<Value> = states.iter().map(StreamState::to_message).collect();
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -240,6 +235,8 @@ fn write(path: &Path, states: &[StreamState]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use serde_json::json;
 
     use super::*;
     use crate::message::Data;
